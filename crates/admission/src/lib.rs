@@ -1,0 +1,1 @@
+//! Who may do what, how much: tokens, scopes, policy, budgets, in memory.

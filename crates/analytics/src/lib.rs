@@ -1,0 +1,1 @@
+//! Distributions and trends: mathematics on exact sums. No I/O.

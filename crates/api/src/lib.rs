@@ -1,0 +1,1 @@
+//! The HTTP API: router, extractors, the one map from errors to statuses.

@@ -1,0 +1,1 @@
+//! Plans, allocations, rounding: arithmetic on money. No I/O.

@@ -1,0 +1,1 @@
+//! The command line, diamond: speaks HTTP only.

@@ -1,0 +1,1 @@
+//! Control state in SQL: one portable body for SQLite and PostgreSQL.

@@ -1,0 +1,74 @@
+//! Something that somebody should look at.
+
+use std::fmt;
+
+use crate::TenantId;
+
+/// The stable code of a kind of alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AlarmCode {
+    /// A call whose model has no price in the catalog.
+    UnpricedUsage,
+    /// A provider's count contradicts itself (more cached than counted).
+    InconsistentUsage,
+    /// A call to a route that we do not know.
+    UnknownRoute,
+    /// Calls that were open when the process died.
+    RecoveredCalls,
+    /// A provider refused a key as invalid.
+    InvalidKey,
+    /// An account at a provider is empty.
+    ExhaustedKey,
+    /// An operator received a key's value.
+    OperatorReveal,
+    /// The journal or the audit log cannot be written.
+    JournalUnwritable,
+    /// The control database cannot be reached.
+    DatabaseUnreachable,
+    /// The audit chain does not hold.
+    AuditBroken,
+}
+
+impl AlarmCode {
+    /// The text, as it stands in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnpricedUsage => "unpriced_usage",
+            Self::InconsistentUsage => "inconsistent_usage",
+            Self::UnknownRoute => "unknown_route",
+            Self::RecoveredCalls => "recovered_calls",
+            Self::InvalidKey => "invalid_key",
+            Self::ExhaustedKey => "exhausted_key",
+            Self::OperatorReveal => "operator_reveal",
+            Self::JournalUnwritable => "journal_unwritable",
+            Self::DatabaseUnreachable => "database_unreachable",
+            Self::AuditBroken => "audit_broken",
+        }
+    }
+}
+
+impl fmt::Display for AlarmCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An alarm as it is raised. The same code and subject raised again counts up one alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// What kind.
+    pub code: AlarmCode,
+    /// Whom it concerns; `None` for the platform.
+    pub tenant: Option<TenantId>,
+    /// What it is about, short and stable (`openai/gpt-9`): repeated raises are joined by it.
+    pub subject: String,
+    /// What happened and what to do, for a person. Never a secret, never a body.
+    pub detail: String,
+}
+
+/// Takes alarms from anywhere, also from the hot path: `raise` neither waits nor fails.
+pub trait AlarmSink: Send + Sync {
+    /// Hands the alarm over.
+    fn raise(&self, alarm: Alarm);
+}

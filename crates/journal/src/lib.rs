@@ -1,0 +1,1 @@
+//! The append-only durable log: segments, checksums, group commit, recovery.

@@ -1,0 +1,1 @@
+//! Every live key version in memory: pins, health, drain.

@@ -1,0 +1,1 @@
+//! The embedded UsageReader: a scan of the journal.

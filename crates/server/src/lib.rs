@@ -1,0 +1,1 @@
+//! diamond-server: roles, configuration, wiring.

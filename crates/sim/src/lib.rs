@@ -1,0 +1,1 @@
+//! diamond-sim: the simulated outside world, the independent judge.
