@@ -1,1 +1,33 @@
 //! Control state in SQL: one portable body for SQLite and PostgreSQL.
+//!
+//! One file a table. Every function takes the tenant first, or lives in [`operator`] (reads across
+//! tenants on behalf of an operator) or [`system`] (background work). What a caller can decide on
+//! (exists already, missing, moved on) is in a function's own result; [`DbError`] is for the rest.
+//! Times are handed in and kept in microseconds.
+
+mod connection;
+mod digest;
+mod error;
+mod migration;
+mod reading;
+mod transaction;
+
+pub mod alarms;
+pub mod anchors;
+pub mod changes;
+pub mod installation;
+pub mod key_versions;
+pub mod operator;
+pub mod sealed;
+pub mod system;
+pub mod tenants;
+pub mod tokens;
+
+pub use alarms::{AlarmChange, AlarmRow, AlarmState};
+pub use anchors::AuditAnchor;
+pub use changes::{Change, ChangeSubject};
+pub use connection::{Db, DbOptions};
+pub use error::DbError;
+pub use key_versions::{Activation, KeyVersionRow};
+pub use tenants::{Tenant, TenantStatus};
+pub use tokens::TokenRow;

@@ -1,0 +1,138 @@
+//! Background work across tenants: the snapshots and their change log, last uses, alarms, anchors.
+//!
+//! A node that starts reads [`last_change`], loads everything, and then applies what
+//! [`changes_after`] tells, reading each subject again: a row that was loaded newer than its change
+//! is read twice, never missed.
+
+use diamond_domain::{Alarm, SecretName, SecretVersion, TenantId, TokenId};
+use jiff::Timestamp;
+
+use crate::{
+    AuditAnchor, Change, Db, DbError, KeyVersionRow, Tenant, TokenRow, alarms, anchors,
+    key_versions,
+    reading::{Reading, to_number},
+    tenants, tokens,
+};
+
+/// The changes behind `sequence`, in order, at most `limit`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn changes_after(db: &Db, sequence: u64, limit: u32) -> Result<Vec<Change>, DbError> {
+    let rows = sqlx::query(
+        "SELECT sequence, kind, subject FROM changes WHERE sequence > $1
+         ORDER BY sequence LIMIT $2",
+    )
+    .bind(to_number(sequence)?)
+    .bind(i64::from(limit))
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(|row| Change::read(&Reading(row))).collect()
+}
+
+/// The number of the newest committed change; 0 before the first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn last_change(db: &Db) -> Result<u64, DbError> {
+    let row = sqlx::query("SELECT sequence FROM change_head WHERE singleton = 1")
+        .fetch_one(&db.pool)
+        .await?;
+    Reading(&row).number("sequence")
+}
+
+/// All tenants by id, a page at a time.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_tenants(
+    db: &Db,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<Tenant>, DbError> {
+    tenants::page_of_all(db, after, limit).await
+}
+
+/// All tokens by id, a page at a time.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_tokens(
+    db: &Db,
+    after: Option<TokenId>,
+    limit: u32,
+) -> Result<Vec<TokenRow>, DbError> {
+    tokens::page_of_all(db, after, limit).await
+}
+
+/// All versions of all secrets by name and version, a page at a time.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_key_versions(
+    db: &Db,
+    after: Option<(&SecretName, SecretVersion)>,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::page_of_all(db, after, limit).await
+}
+
+/// The token that a change names.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_token(db: &Db, id: TokenId) -> Result<Option<TokenRow>, DbError> {
+    tokens::get_of_any(db, id).await
+}
+
+/// The versions of the secret that a change names, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_key_versions_of(
+    db: &Db,
+    name: &SecretName,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::list_of_owner(db, tokens::tenant_key(name.tenant()), name).await
+}
+
+/// Moves the last uses of tokens forward; a use that is older than the known one is ignored.
+///
+/// # Errors
+/// When the database does not answer; then none of them is written.
+pub async fn record_last_uses(db: &Db, uses: &[(TokenId, Timestamp)]) -> Result<(), DbError> {
+    tokens::record_last_uses(db, uses).await
+}
+
+/// Raises an alarm. While one with the same code, tenant and subject is not closed it is counted
+/// up and takes the new detail; else a new one begins. `true` when it is new.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn raise_alarm(db: &Db, alarm: &Alarm, now: Timestamp) -> Result<bool, DbError> {
+    alarms::raise(db, alarm, now).await
+}
+
+/// Anchors the head of an audit chain; `false` when the anchor stands at this sequence or further
+/// on, and stays there.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn put_audit_anchor(
+    db: &Db,
+    chain: &str,
+    sequence: u64,
+    hash: &[u8; 32],
+    at: Timestamp,
+) -> Result<bool, DbError> {
+    let hash = *hash;
+    anchors::put(db, chain, &AuditAnchor { sequence, hash, at }).await
+}
+
+/// The anchor of an audit chain.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn get_audit_anchor(db: &Db, chain: &str) -> Result<Option<AuditAnchor>, DbError> {
+    anchors::get(db, chain).await
+}
