@@ -1,1 +1,53 @@
-//! Request and response bodies of the HTTP API, shared by server and command line.
+//! Bodies and query parameters of the HTTP API, shared by the server and the command line.
+//!
+//! JSON in camelCase, money as decimal strings, times in RFC 3339 UTC. Requests refuse fields that
+//! they do not know; answers may grow. Each type describes itself for the OpenAPI document. A
+//! secret stands in one type only, [`SecretText`].
+
+mod alarms;
+mod analytics;
+mod audit;
+mod cloud_event;
+mod error;
+mod health;
+mod keys;
+mod label;
+mod page;
+mod secret_text;
+mod tenants;
+mod tokens;
+mod usage_events;
+mod usage_reports;
+pub mod words;
+
+pub use alarms::{AlarmResponse, AlarmState, ListAlarmsParams, ListAlarmsResponse};
+pub use analytics::{
+    GetTpcParams, GetTpcResponse, ListTpcParams, ListTpcSeriesParams, ListTpcSeriesResponse,
+    ListTpcServicesResponse, ListTpcTenantsResponse, ListTpcUsersResponse, SeriesPointResponse,
+    ServiceCostResponse, TenantCostResponse, TrendResponse, UserCostResponse,
+    UserDistributionResponse,
+};
+pub use audit::{
+    AuditEntryResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome, VerifyAuditResponse,
+};
+pub use cloud_event::{CLOUD_EVENT_TYPE, CloudEventError, UsageCloudEvent};
+pub use error::{ErrorBody, ErrorResponse};
+pub use health::{HealthResponse, ReadinessCheck, ReadinessResponse};
+pub use keys::{
+    KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
+    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams,
+};
+pub use label::{Label, LabelError};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, Limit, LimitError, PageParams};
+pub use secret_text::SecretText;
+pub use tenants::{
+    CreateTenantRequest, ListTenantsResponse, TenantResponse, TenantStatus, UpdateTenantRequest,
+};
+pub use tokens::{
+    CreateTokenRequest, CreateTokenResponse, ListTokensParams, ListTokensResponse, TokenResponse,
+};
+pub use usage_events::{ListUsageEventsParams, ListUsageEventsResponse, UsageEventResponse};
+pub use usage_reports::{
+    REPORTS_MAX, ReportUsageBatchRequest, ReportUsageCloudEventsRequest, ReportUsageRequest,
+    ReportUsageResponse, ReportVerdict, UsageReport, UsageVerdictResponse,
+};

@@ -1,0 +1,129 @@
+//! The chain of who touched which key.
+
+use std::net::IpAddr;
+
+use diamond_domain::{AuditId, RequestId, SecretVersion, ServiceId, TenantId, TokenId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Limit, words};
+
+/// Which entries. Conditions are joined by "and".
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListAuditParams {
+    /// Whose; the caller's own tenant when absent, everybody's for an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<words::TenantId>, inline)]
+    pub tenant_id: Option<TenantId>,
+    /// Made with this token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<words::TokenId>, inline)]
+    pub token_id: Option<TokenId>,
+    /// About this service's key; together with `version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<words::ServiceId>, inline)]
+    pub service: Option<ServiceId>,
+    /// About this version; together with `service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1)]
+    pub version: Option<u32>,
+    /// From this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<words::IpAddress>, inline)]
+    pub address: Option<IpAddr>,
+    /// At most so many items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<Limit>, inline)]
+    pub limit: Option<Limit>,
+    /// Where to go on: the `nextCursor` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// An entry of the chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntryResponse {
+    /// Its name.
+    #[schema(value_type = words::AuditId)]
+    pub id: AuditId,
+    /// Its place, from 1, without gaps.
+    pub sequence: u64,
+    /// When.
+    #[schema(value_type = words::Timestamp)]
+    pub at: Timestamp,
+    /// What was done or tried.
+    pub action: String,
+    /// `granted` or `refused`.
+    pub outcome: String,
+    /// In which request.
+    #[schema(value_type = words::RequestId)]
+    pub request_id: RequestId,
+    /// With which token.
+    #[schema(value_type = Option<words::TokenId>)]
+    pub token_id: Option<TokenId>,
+    /// From where.
+    #[schema(value_type = Option<words::IpAddress>)]
+    pub address: Option<IpAddr>,
+    /// Whose.
+    #[schema(value_type = Option<words::TenantId>)]
+    pub tenant_id: Option<TenantId>,
+    /// For whom.
+    #[schema(value_type = Option<words::UserId>)]
+    pub user_id: Option<UserId>,
+    /// Which service.
+    #[schema(value_type = Option<words::ServiceId>)]
+    pub service: Option<ServiceId>,
+    /// Which version.
+    #[schema(value_type = Option<words::SecretVersion>)]
+    pub version: Option<SecretVersion>,
+    /// Why, in the caller's words.
+    pub purpose: Option<String>,
+    /// What else there is to know.
+    pub detail: Option<String>,
+}
+
+/// A page of entries, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAuditResponse {
+    /// The entries.
+    pub items: Vec<AuditEntryResponse>,
+    /// Where to go on; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// What verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyAuditOutcome {
+    /// Every hash holds, and the chain reaches its anchor.
+    Whole,
+    /// An entry is not what was written, or one before it is missing.
+    Broken,
+    /// The tail was cut.
+    Truncated,
+    /// Another chain than the one that was anchored.
+    Rewritten,
+}
+
+/// The verdict on the whole chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyAuditResponse {
+    /// Whether the chain holds.
+    pub ok: bool,
+    /// What was found.
+    pub outcome: VerifyAuditOutcome,
+    /// How many entries, when whole.
+    pub entries: Option<u64>,
+    /// The first sequence that does not hold, when broken.
+    pub broken_at: Option<u64>,
+    /// Where the chain ends, when its tail was cut.
+    pub ends_at: Option<u64>,
+    /// Where the anchor says that it reached, when cut or rewritten.
+    pub anchored_at: Option<u64>,
+}
