@@ -1,0 +1,196 @@
+//! One version of one key, with its state and its pins in a single word.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use diamond_domain::{KeyHealth, Payer, SecretName, SecretValue, SecretVersion, VersionState};
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+
+use crate::health;
+
+/// State, mark of removal, and number of pins.
+///
+/// They share one atomic word because a pin must be taken under the condition that the state allows
+/// it: with two words a version could be retired and found without pins between a request's look
+/// at the state and its pin, and be revoked at the provider under that request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Control(u64);
+
+impl Control {
+    const PINS: u64 = (1 << 48) - 1;
+    const REMOVED: u64 = 1 << 48;
+    const STATE_SHIFT: u32 = 56;
+
+    const fn new(state: VersionState) -> Self {
+        Self((state as u64) << Self::STATE_SHIFT)
+    }
+
+    const fn state(self) -> VersionState {
+        match self.0 >> Self::STATE_SHIFT {
+            0 => VersionState::Pending,
+            1 => VersionState::Active,
+            2 => VersionState::Retiring,
+            _ => VersionState::Revoked,
+        }
+    }
+
+    const fn with_state(self, state: VersionState) -> Self {
+        Self(self.0 & (Self::PINS | Self::REMOVED) | Self::new(state).0)
+    }
+
+    const fn pins(self) -> u64 {
+        self.0 & Self::PINS
+    }
+
+    const fn removed(self) -> bool {
+        self.0 & Self::REMOVED != 0
+    }
+}
+
+/// A version: its number, value and payer never change.
+pub(crate) struct Version {
+    pub(crate) name: SecretName,
+    pub(crate) version: SecretVersion,
+    pub(crate) value: SecretValue,
+    pub(crate) payer: Payer,
+    control: AtomicU64,
+    health: RwLock<KeyHealth>,
+    unpinned: Notify,
+}
+
+impl Version {
+    pub(crate) fn new(
+        name: SecretName,
+        version: SecretVersion,
+        value: SecretValue,
+        state: VersionState,
+        payer: Payer,
+    ) -> Self {
+        Self {
+            name,
+            version,
+            value,
+            payer,
+            control: AtomicU64::new(Control::new(state).0),
+            health: RwLock::new(KeyHealth::Ok),
+            unpinned: Notify::new(),
+        }
+    }
+
+    fn control(&self) -> Control {
+        Control(self.control.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn state(&self) -> VersionState {
+        self.control().state()
+    }
+
+    pub(crate) fn removed(&self) -> bool {
+        self.control().removed()
+    }
+
+    pub(crate) fn pins(&self) -> u64 {
+        self.control().pins()
+    }
+
+    /// Moves to the state. A revoked version stays revoked: an older copy of its row that arrives
+    /// late must not revive it.
+    pub(crate) fn set_state(&self, state: VersionState) {
+        self.update(|control| match control.state() {
+            VersionState::Revoked => control,
+            _ => control.with_state(state),
+        });
+    }
+
+    /// Marks it as removed, which revokes it; whether it had no pins, so that nobody else will
+    /// come to forget it.
+    pub(crate) fn mark_removed(&self) -> bool {
+        let before = self.update(|control| {
+            Control(control.with_state(VersionState::Revoked).0 | Control::REMOVED)
+        });
+        before.pins() == 0
+    }
+
+    /// Adds a pin if the state is still the one that was seen.
+    pub(crate) fn try_pin(&self, seen: VersionState) -> bool {
+        let pinned = self
+            .control
+            .try_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
+                (Control(word).state() == seen).then_some(word + 1)
+            });
+        pinned.is_ok()
+    }
+
+    /// Adds a pin beside one that is held, whatever the state.
+    pub(crate) fn pin_again(&self) {
+        self.control.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Takes a pin away; whether it was the last one of a removed version.
+    pub(crate) fn unpin(&self) -> bool {
+        let before = Control(self.control.fetch_sub(1, Ordering::SeqCst));
+        let last = before.pins() == 1;
+        if last {
+            self.unpinned.notify_waiters();
+        }
+        last && before.removed()
+    }
+
+    /// Resolves when there are no pins.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let unpinned = self.unpinned.notified();
+            let mut unpinned = std::pin::pin!(unpinned);
+            // Registered before the count is read: the last unpin cannot slip in between.
+            unpinned.as_mut().enable();
+            if self.pins() == 0 {
+                return;
+            }
+            unpinned.await;
+        }
+    }
+
+    pub(crate) fn health(&self, now: Timestamp) -> KeyHealth {
+        health::in_force(*self.health.read(), now)
+    }
+
+    pub(crate) fn report(&self, reported: KeyHealth, now: Timestamp) {
+        // Nearly every report says that all is well with a key that was well: readers of a busy key
+        // must not be held up by that.
+        if reported == KeyHealth::Ok && *self.health.read() == KeyHealth::Ok {
+            return;
+        }
+        let mut health = self.health.write();
+        *health = health::after_report(*health, reported, now);
+    }
+
+    /// Changes the control word; what it was before.
+    fn update(&self, change: impl Fn(Control) -> Control) -> Control {
+        let mut before = self.control();
+        loop {
+            let after = change(before);
+            let swapped = self.control.compare_exchange_weak(
+                before.0,
+                after.0,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            );
+            match swapped {
+                Ok(_) => return before,
+                Err(found) => before = Control(found),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state().as_str();
+        let pins = self.pins();
+        write!(f, "{} {:?}, {state}, {pins} pins", self.name, self.version)
+    }
+}
