@@ -1,0 +1,60 @@
+//! The commit thread: one flush for all that wait.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use crate::{
+    JournalError,
+    state::{Life, Shared},
+};
+
+/// Flushes when somebody wants something durable, until the journal ends. While a flush runs,
+/// writers go on; what they write is covered by the next one.
+pub(crate) fn run(shared: &Arc<Shared>) {
+    let mut state = shared.state.lock();
+    loop {
+        if state.life == Life::Abandoned {
+            break;
+        }
+        let wanted = match state.life {
+            Life::Closing => state.next,
+            _ => state.wanted,
+        };
+        if state.failure.is_some() || wanted <= state.durable {
+            if state.life == Life::Closing {
+                break;
+            }
+            shared.work.wait(&mut state);
+            continue;
+        }
+
+        let file = state.file.clone();
+        let segment = state.segments.last().copied();
+        let (end, bytes) = (state.next, state.file_bytes);
+        let flushed = MutexGuard::unlocked(&mut state, || file.sync_data());
+        match flushed {
+            Ok(()) => {
+                // A new segment may have begun meanwhile; then this one is durable anyway.
+                if state.segments.last().copied() == segment {
+                    state.durable_bytes = state.durable_bytes.max(bytes);
+                }
+                if state.failure.is_none() {
+                    state.settle(end);
+                }
+            }
+            Err(error) => state.fail(error),
+        }
+        shared.settled.notify_all();
+        if state.failure.is_none() && state.file_bytes >= state.roll_at {
+            if let Err(error) = shared.roll(&mut state) {
+                tracing::warn!(%error, "no new segment could be begun; going on in the old one");
+            }
+        }
+    }
+    state.life = Life::Ended;
+    for (_, waiter) in state.waiters.drain(..) {
+        let _ = waiter.send(Err(JournalError::Closed));
+    }
+    shared.settled.notify_all();
+}

@@ -1,0 +1,386 @@
+//! A disk in memory that behaves as badly as a real one may.
+//!
+//! Until synced, a write, a cut, a new or removed name can each be undone by [`SimulatedDisk::crash`],
+//! in any combination, and a write can be torn anywhere. It fills up ([`SimulatedDisk::set_quota`])
+//! and its flushes fail ([`SimulatedDisk::fail_syncs`]), after which, as on Linux, a later flush
+//! that succeeds does not bring back what the failed one lost. Everything follows from the seed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use crate::{Disk, DiskFile, DiskLock};
+
+/// What a loss of power does to what was not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// All of it is gone.
+    Everything,
+    /// Each write and each name is kept, lost or torn, as the seed has it.
+    Anything,
+}
+
+/// A disk in memory. Clones are the same disk.
+#[derive(Debug, Clone)]
+pub struct SimulatedDisk(Arc<Mutex<World>>);
+
+#[derive(Debug)]
+struct World {
+    /// Files that were opened before a crash are dead after it.
+    lives: u64,
+    random: u64,
+    names: BTreeMap<PathBuf, usize>,
+    durable_names: BTreeMap<PathBuf, usize>,
+    folders: BTreeSet<PathBuf>,
+    files: Vec<Content>,
+    locks: BTreeSet<PathBuf>,
+    quota: Option<usize>,
+    failing_syncs: u32,
+    syncs: u64,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    /// What a reader sees.
+    seen: Vec<u8>,
+    /// What a loss of power leaves.
+    durable: Vec<u8>,
+    /// How one becomes the other.
+    pending: Vec<Change>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Write(usize, Vec<u8>),
+    Truncate(usize),
+}
+
+impl SimulatedDisk {
+    /// An empty disk without a quota.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            lives: 0,
+            random: seed,
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            folders: BTreeSet::new(),
+            files: Vec::new(),
+            locks: BTreeSet::new(),
+            quota: None,
+            failing_syncs: 0,
+            syncs: 0,
+        })))
+    }
+
+    /// Takes the power away and gives it back: files that are open are dead, locks are free.
+    pub fn crash(&self, loss: Loss) {
+        self.0.lock().crash(loss);
+    }
+
+    /// At most so many bytes fit from now on.
+    pub fn set_quota(&self, bytes: Option<usize>) {
+        self.0.lock().quota = bytes;
+    }
+
+    /// How many bytes all files hold.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.lock().used()
+    }
+
+    /// The next so many flushes of files fail.
+    pub fn fail_syncs(&self, count: u32) {
+        self.0.lock().failing_syncs = count;
+    }
+
+    /// How many flushes of files there were.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.0.lock().syncs
+    }
+
+    /// Every file with what a reader sees in it, by path.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let world = self.0.lock();
+        let seen = |id: &usize| world.files[*id].seen.clone();
+        let names = world.names.iter();
+        names.map(|(path, id)| (path.clone(), seen(id))).collect()
+    }
+
+    /// Changes a byte where it lies, durably, as bad media or a bad person would.
+    pub fn damage(&self, path: &Path, offset: usize) {
+        let mut world = self.0.lock();
+        if let Some(&id) = world.names.get(path) {
+            let content = &mut world.files[id];
+            for bytes in [&mut content.seen, &mut content.durable] {
+                if let Some(byte) = bytes.get_mut(offset) {
+                    *byte ^= 0x5a;
+                }
+            }
+        }
+    }
+}
+
+impl World {
+    fn used(&self) -> usize {
+        self.names
+            .values()
+            .map(|&id| self.files[id].seen.len())
+            .sum()
+    }
+
+    /// Splitmix64: small, and the same everywhere.
+    fn below(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let bound = bound.max(1) as u64;
+        usize::try_from((mixed ^ (mixed >> 31)) % bound).unwrap_or(0)
+    }
+
+    fn crash(&mut self, loss: Loss) {
+        self.lives += 1;
+        self.locks.clear();
+        let mut names = self.durable_names.clone();
+        if loss == Loss::Anything {
+            let all: BTreeSet<PathBuf> = self.names.keys().chain(names.keys()).cloned().collect();
+            for path in all {
+                if self.names.get(&path) != names.get(&path) && self.below(2) == 0 {
+                    match self.names.get(&path) {
+                        Some(&id) => names.insert(path, id),
+                        None => names.remove(&path),
+                    };
+                }
+            }
+        }
+        for id in 0..self.files.len() {
+            for change in std::mem::take(&mut self.files[id].pending) {
+                let kept = match (loss, change) {
+                    (Loss::Everything, _) => continue,
+                    (Loss::Anything, Change::Truncate(size)) => Change::Truncate(size),
+                    (Loss::Anything, Change::Write(offset, bytes)) => {
+                        let size = bytes.len();
+                        // Lost, torn at either end, or kept.
+                        let (from, to) = match self.below(4) {
+                            0 => continue,
+                            1 => (0, self.below(size)),
+                            2 => (self.below(size), size),
+                            _ => (0, size),
+                        };
+                        Change::Write(offset + from, bytes[from..to].to_vec())
+                    }
+                };
+                if self.below(4) > 0 || !matches!(kept, Change::Truncate(_)) {
+                    kept.apply(&mut self.files[id].durable);
+                }
+            }
+            let content = &mut self.files[id];
+            content.seen.clone_from(&content.durable);
+        }
+        self.names.clone_from(&names);
+        self.durable_names = names;
+    }
+}
+
+impl Change {
+    fn apply(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Truncate(size) => to.truncate(*size),
+            Self::Write(offset, bytes) => {
+                let end = offset + bytes.len();
+                if to.len() < end {
+                    to.resize(end, 0);
+                }
+                to[*offset..end].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.lock().folders.insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let world = self.0.lock();
+        if !world.folders.contains(folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = world
+            .names
+            .keys()
+            .filter(|path| path.parent() == Some(folder));
+        let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        Ok(inside.filter_map(name).collect())
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut world = self.0.lock();
+        if world.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let id = world.files.len();
+        world.files.push(Content::default());
+        world.names.insert(path.to_owned(), id);
+        Ok(self.file(&world, id))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let world = self.0.lock();
+        let id = *world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.file(&world, id))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let removed = self.0.lock().names.remove(path);
+        removed
+            .map(|_| ())
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut world = self.0.lock();
+        let inside = |path: &Path| path.parent() == Some(folder);
+        world.durable_names.retain(|path, _| !inside(path));
+        let now: Vec<_> = world
+            .names
+            .iter()
+            .filter(|(path, _)| inside(path))
+            .map(|(path, &id)| (path.clone(), id))
+            .collect();
+        world.durable_names.extend(now);
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        let mut world = self.0.lock();
+        if !world.locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimulatedLock {
+            disk: self.clone(),
+            path: path.to_owned(),
+            life: world.lives,
+        }))
+    }
+}
+
+impl SimulatedDisk {
+    fn file(&self, world: &World, id: usize) -> Box<dyn DiskFile> {
+        Box::new(SimulatedFile {
+            disk: self.clone(),
+            id,
+            life: world.lives,
+        })
+    }
+}
+
+struct SimulatedLock {
+    disk: SimulatedDisk,
+    path: PathBuf,
+    life: u64,
+}
+
+impl DiskLock for SimulatedLock {}
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        let mut world = self.disk.0.lock();
+        if world.lives == self.life {
+            world.locks.remove(&self.path);
+        }
+    }
+}
+
+struct SimulatedFile {
+    disk: SimulatedDisk,
+    id: usize,
+    life: u64,
+}
+
+impl SimulatedFile {
+    fn with<T>(&self, act: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
+        let mut world = self.disk.0.lock();
+        if world.lives != self.life {
+            return Err(io::Error::other("the power was lost"));
+        }
+        act(&mut world)
+    }
+}
+
+impl DiskFile for SimulatedFile {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        self.with(|world| {
+            let used = world.used();
+            let size = world.files[self.id].seen.len();
+            let growth = (offset + bytes.len()).saturating_sub(size);
+            let room = world
+                .quota
+                .map_or(growth, |quota| quota.saturating_sub(used));
+            let missing = growth.saturating_sub(room);
+            let fits = bytes.len().saturating_sub(missing);
+            let change = Change::Write(offset, bytes[..fits].to_vec());
+            let content = &mut world.files[self.id];
+            change.apply(&mut content.seen);
+            content.pending.push(change);
+            match missing {
+                0 => Ok(()),
+                _ => Err(io::ErrorKind::StorageFull.into()),
+            }
+        })
+    }
+
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        self.with(|world| {
+            let rest = world.files[self.id].seen.get(offset..).unwrap_or(&[]);
+            let count = rest.len().min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            Ok(count)
+        })
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.with(|world| Ok(world.files[self.id].seen.len() as u64))
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        let size = usize::try_from(size).map_err(io::Error::other)?;
+        self.with(|world| {
+            let content = &mut world.files[self.id];
+            let change = Change::Truncate(size);
+            change.apply(&mut content.seen);
+            content.pending.push(change);
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(|world| {
+            world.syncs += 1;
+            let failing = world.failing_syncs > 0;
+            let content = &mut world.files[self.id];
+            if failing {
+                // The pages are marked clean: no later flush will write them.
+                content.pending.clear();
+                world.failing_syncs -= 1;
+                return Err(io::Error::other("the flush failed"));
+            }
+            for change in content.pending.drain(..) {
+                change.apply(&mut content.durable);
+            }
+            Ok(())
+        })
+    }
+}
