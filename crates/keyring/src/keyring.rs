@@ -166,6 +166,17 @@ impl Keyring {
 
     /// Pins the version of this secret that is in use, or says what stands in the way.
     fn pin_secret(&self, name: &SecretName, now: Timestamp) -> Result<PinnedKey, SourceState> {
+        self.pin_secret_after(name, now, || {})
+    }
+
+    /// The same, with something that happens between the look and the pin: tests put there what
+    /// another thread does at the worst moment.
+    fn pin_secret_after(
+        &self,
+        name: &SecretName,
+        now: Timestamp,
+        mut looked: impl FnMut(),
+    ) -> Result<PinnedKey, SourceState> {
         loop {
             let slots = self.slots.versions.pin();
             let versions = slots.get(name).ok_or(SourceState::Absent)?;
@@ -181,6 +192,7 @@ impl Keyring {
                 }
                 KeyHealth::Ok | KeyHealth::Limited { .. } | KeyHealth::Suspect => {}
             }
+            looked();
             // Between the look and the pin the version may have been retired or revoked: look again.
             if !version.try_pin(state) {
                 continue;
@@ -266,3 +278,6 @@ impl fmt::Debug for Keyring {
         write!(f, "Keyring of {} secrets", self.slots.versions.pin().len())
     }
 }
+
+#[cfg(test)]
+mod tests;
