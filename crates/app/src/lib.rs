@@ -1,1 +1,45 @@
-//! The use cases, one file a noun.
+//! The use cases: what the system does, one file a noun.
+//!
+//! Everything decides here: the API translates and calls, stores obey. This crate knows ports,
+//! never adapters, and nothing of HTTP servers. It keeps the in-memory tables of admission and
+//! keyring fed from the change log ([`Snapshot`]), so that the warm path needs no database.
+
+mod alarms;
+mod anchor;
+mod app;
+mod audit;
+mod background;
+mod bootstrap;
+mod context;
+mod error;
+mod health;
+mod keys;
+mod outbound;
+mod page;
+mod repair;
+mod snapshot;
+mod tenants;
+mod tokens;
+mod tpc;
+mod usage;
+
+pub use alarms::AlarmRecorder;
+pub use anchor::AUDIT_CHAIN;
+pub use app::{App, AppParts, AppSettings};
+pub use bootstrap::{FirstStart, bootstrap};
+pub use context::RequestContext;
+pub use error::{AppError, AppErrorKind};
+pub use health::{Check, Readiness};
+pub use keys::{KeyVersionView, LeaseRequest, LeasedKey, PutKey};
+pub use outbound::{Outbound, OutboundError};
+pub use page::Page;
+pub use repair::SnapshotRepair;
+pub use snapshot::Snapshot;
+pub use tenants::{NewTenant, TenantChanges};
+pub use tokens::{NewToken, TokenView};
+pub use tpc::{
+    ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, UserDistribution,
+};
+pub use usage::{ReportOutcome, ReportVerdict, UsageReport};
+
+pub use diamond_db::{AlarmRow, AlarmState, Tenant, TenantStatus};

@@ -27,6 +27,8 @@ pub enum AlarmCode {
     DatabaseUnreachable,
     /// The audit chain does not hold.
     AuditBroken,
+    /// A stored key cannot be opened.
+    UnreadableSecret,
 }
 
 impl AlarmCode {
@@ -44,6 +46,7 @@ impl AlarmCode {
             Self::JournalUnwritable => "journal_unwritable",
             Self::DatabaseUnreachable => "database_unreachable",
             Self::AuditBroken => "audit_broken",
+            Self::UnreadableSecret => "unreadable_secret",
         }
     }
 }

@@ -117,6 +117,39 @@ words! {
 /// Free words of the caller on an event: at most 16, keys of 1–64 and values of 0–256 bytes.
 pub type Tags = BTreeMap<String, String>;
 
+/// Why tags are not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TagsError {
+    /// More than sixteen.
+    #[error("there may be at most 16 tags, not {0}")]
+    TooMany(usize),
+    /// A key that is empty, too long or has control characters.
+    #[error("a tag's key has 1 to 64 bytes without control characters")]
+    Key,
+    /// A value that is too long or has control characters.
+    #[error("a tag's value has at most 256 bytes without control characters")]
+    Value,
+}
+
+/// Whether the tags may stand on an event.
+///
+/// # Errors
+/// [`TagsError`] says which rule is broken.
+pub fn check_tags(tags: &Tags) -> Result<(), TagsError> {
+    if tags.len() > 16 {
+        return Err(TagsError::TooMany(tags.len()));
+    }
+    for (key, value) in tags {
+        if key.is_empty() || key.len() > 64 || key.chars().any(char::is_control) {
+            return Err(TagsError::Key);
+        }
+        if value.len() > 256 || value.chars().any(char::is_control) {
+            return Err(TagsError::Value);
+        }
+    }
+    Ok(())
+}
+
 /// One fact about an AI call.
 ///
 /// `ledger_sequence` and `ingested_at` are given by the ledger; until then they are `None`.
@@ -196,6 +229,33 @@ pub struct UsageEvent {
     /// The provider's usage object, verbatim JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_usage: Option<String>,
+    /// Hash of what the reporter said, by which a repeated report is told from another one under
+    /// the same id, whatever we made of it (prices move, times are filled in). `None` for our own
+    /// events: their whole content counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_digest: Option<String>,
+}
+
+impl UsageEvent {
+    /// What tells this content from another under the same id: the reporter's digest, or a hash
+    /// of everything but what the ledger adds.
+    #[must_use]
+    pub fn content_digest(&self) -> u128 {
+        let mut hasher = blake3::Hasher::new();
+        match &self.report_digest {
+            Some(digest) => {
+                hasher.update(b"report").update(digest.as_bytes());
+            }
+            None => {
+                let bare = Self { ledger_sequence: None, ingested_at: None, ..self.clone() };
+                // Serialising plain data into memory cannot fail; were it to, no two would match.
+                hasher.update(b"event").update(&serde_json::to_vec(&bare).unwrap_or_default());
+            }
+        }
+        let mut bits = [0_u8; 16];
+        bits.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        u128::from_be_bytes(bits)
+    }
 }
 
 /// A call that is about to be forwarded: what is known before the answer.
@@ -276,6 +336,7 @@ impl OpenedCall {
             provider_request_id: None,
             tags: self.tags,
             provider_usage: None,
+            report_digest: None,
         }
     }
 }

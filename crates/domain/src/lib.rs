@@ -19,7 +19,8 @@ mod user;
 pub use alarm::{Alarm, AlarmCode, AlarmSink};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use event::{
-    CallOutcome, CostBasis, EventKind, EventSource, OpenedCall, Payer, Tags, UsageEvent,
+    CallOutcome, CostBasis, EventKind, EventSource, OpenedCall, Payer, Tags, TagsError, UsageEvent,
+    check_tags,
 };
 pub use id::{AuditId, EventId, IdError, InstallationId, OperationId, RequestId, TokenId, TraceId};
 pub use money::{Money, MoneyError};

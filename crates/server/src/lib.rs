@@ -1,1 +1,10 @@
-//! diamond-server: roles, configuration, wiring.
+//! `diamond-server`: settings, wiring, listening, stopping. The only crate that knows every
+//! adapter, and in it only `wire.rs`.
+
+pub mod config;
+mod listen;
+mod prometheus;
+mod run;
+mod wire;
+
+pub use run::{Stopped, serve};

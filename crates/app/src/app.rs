@@ -1,0 +1,122 @@
+//! What the use cases stand on.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use diamond_admission::{Admission, Caller};
+use diamond_billing::Overheads;
+use diamond_db::Db;
+use diamond_domain::{AlarmSink, Clock, SecretName, SecretVersion};
+use diamond_keyring::{Keyring, PinnedKey};
+use diamond_pricing::Catalog;
+use diamond_providers::Registry;
+use diamond_secrets::SecretStore;
+use diamond_usage::{AuditSink, EventSink, UsageReader};
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+
+use crate::{AlarmRecorder, AppError, Outbound, Snapshot};
+
+/// Figures that an operator may change.
+#[derive(Debug, Clone)]
+pub struct AppSettings {
+    /// How long a key that was handed out may be used before it is fetched again.
+    pub lease: Duration,
+    /// How long a token lives when its maker does not say.
+    pub token_lifetime: Duration,
+    /// How old the in-memory tables may be before the server calls itself unready.
+    pub snapshot_staleness: Duration,
+    /// What goes on top of direct cost.
+    pub overheads: Overheads,
+}
+
+/// Everything that the use cases stand on, chosen by the wiring.
+pub struct AppParts {
+    /// Control state.
+    pub db: Db,
+    /// Values of keys.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Tokens, policies, budgets in memory.
+    pub admission: Arc<Admission>,
+    /// Keys in memory.
+    pub keyring: Arc<Keyring>,
+    /// Where events go in.
+    pub sink: Arc<dyn EventSink>,
+    /// Where questions about events are answered.
+    pub reader: Arc<dyn UsageReader>,
+    /// Who touched which key.
+    pub audit: Arc<dyn AuditSink>,
+    /// Prices.
+    pub catalog: Arc<Catalog>,
+    /// What we know of the AI services.
+    pub providers: Registry,
+    /// Sends management requests to them.
+    pub outbound: Outbound,
+    /// Takes alarms and writes them down.
+    pub alarms: Arc<AlarmRecorder>,
+    /// Feeds `admission` and `keyring` from `db`.
+    pub snapshot: Arc<Snapshot>,
+    /// Keeps tasks from being forgotten at the end.
+    pub tasks: TaskTracker,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Figures.
+    pub settings: AppSettings,
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    parts: Arc<AppParts>,
+    /// Versions that this process has marked as revealed.
+    revealed: Arc<Mutex<HashSet<(SecretName, SecretVersion)>>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
+
+impl App {
+    /// The use cases over these parts.
+    #[must_use]
+    pub fn new(parts: AppParts) -> Self {
+        Self { parts: Arc::new(parts), revealed: Arc::default() }
+    }
+
+    /// Tokens, policies and budgets in memory.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.parts.admission
+    }
+
+    /// Finds out who presents this token.
+    ///
+    /// # Errors
+    /// Why the token is not accepted.
+    pub fn authenticate(
+        &self,
+        presented: Option<&str>,
+        peer: std::net::IpAddr,
+    ) -> Result<Caller, AppError> {
+        Ok(self.parts.admission.authenticate(presented, peer)?)
+    }
+
+    pub(crate) fn parts(&self) -> &AppParts {
+        &self.parts
+    }
+
+    pub(crate) fn raise(&self, alarm: diamond_domain::Alarm) {
+        self.parts.alarms.raise(alarm);
+    }
+
+    /// Whether this is the first time that this process hands out the version.
+    pub(crate) fn first_reveal(&self, key: &PinnedKey) -> bool {
+        self.revealed.lock().insert((key.name().clone(), key.version()))
+    }
+
+    /// Makes a change that was just committed visible on this node, before the answer says so.
+    pub(crate) async fn publish(&self) -> Result<(), AppError> {
+        Ok(self.parts.snapshot.catch_up().await?)
+    }
+}

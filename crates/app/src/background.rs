@@ -1,0 +1,122 @@
+//! What goes on beside the requests: following the change log, writing down alarms, anchoring the
+//! audit chain, keeping the last use of tokens.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::{App, AppError, anchor};
+
+/// A revoked token must stop on every node within two seconds; this leaves room for a slow look.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// A cut tail longer than what was written in this time is found.
+const ANCHOR_EVERY: Duration = Duration::from_millis(250);
+/// Last uses are for people; they need not be exact to the second.
+const LAST_USE_EVERY: Duration = Duration::from_secs(10);
+/// How soon a database that failed is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Starts the background work on the task tracker; it ends when `stop` is cancelled, after a
+    /// last round of each.
+    pub fn start_background(&self, stop: &CancellationToken) {
+        let tasks = &self.parts().tasks;
+        tasks.spawn(follow_changes(self.clone(), stop.clone()));
+        tasks.spawn(write_alarms(self.clone(), stop.clone()));
+        tasks.spawn(anchor_audit(self.clone(), stop.clone()));
+        tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
+    }
+}
+
+/// Runs `round` at every tick and once more at the end.
+async fn every<F, Fut>(period: Duration, stop: CancellationToken, name: &'static str, round: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<(), AppError>>,
+{
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        let stopping = tokio::select! {
+            _ = ticks.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        match round().await {
+            Ok(()) if failing => {
+                tracing::info!(task = name, "background work goes on");
+                failing = false;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(task = name, error = %error, cause = ?error, "background work fails and is tried again");
+                }
+                failing = true;
+            }
+        }
+        if stopping {
+            return;
+        }
+        if failing {
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn follow_changes(app: App, stop: CancellationToken) {
+    every(FOLLOW_EVERY, stop, "follow_changes", || app.publish()).await;
+}
+
+async fn write_alarms(app: App, stop: CancellationToken) {
+    let parts = app.parts();
+    loop {
+        let stopping = tokio::select! {
+            () = parts.alarms.arrived() => false,
+            () = stop.cancelled() => true,
+        };
+        if let Err(error) = parts.alarms.write(&parts.db, &*parts.clock).await {
+            tracing::warn!(error = %error, "alarms wait for the control database");
+            if !stopping {
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY_AFTER) => {}
+                    () = stop.cancelled() => {}
+                }
+                parts.alarms.try_again();
+            }
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+async fn anchor_audit(app: App, stop: CancellationToken) {
+    let stored = std::sync::atomic::AtomicU64::new(0);
+    every(ANCHOR_EVERY, stop, "anchor_audit", || async {
+        let parts = app.parts();
+        let reached = parts.audit.head().sequence;
+        if reached > stored.load(std::sync::atomic::Ordering::Relaxed) {
+            let head = anchor::store(&parts.db, &*parts.audit, parts.clock.now()).await?;
+            stored.store(head.sequence, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    })
+    .await;
+}
+
+async fn keep_last_uses(app: App, stop: CancellationToken) {
+    every(LAST_USE_EVERY, stop, "keep_last_uses", || async {
+        let parts = app.parts();
+        let uses = parts.admission.take_last_uses();
+        if !uses.is_empty() {
+            diamond_db::system::record_last_uses(&parts.db, &uses).await?;
+        }
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,31 @@
+//! Keys: handed out, put, looked at, revoked.
+
+mod lease;
+mod put;
+mod revoke;
+mod view;
+
+pub use lease::{LeaseRequest, LeasedKey};
+pub use put::PutKey;
+pub use view::KeyVersionView;
+
+use diamond_domain::{SecretKind, SecretName, ServiceId, TenantId};
+
+use crate::AppError;
+
+/// The name of a tenant's key of a kind that can be asked for.
+fn tenant_secret(
+    kind: SecretKind,
+    service: &ServiceId,
+    tenant: &TenantId,
+) -> Result<SecretName, AppError> {
+    let (service, tenant) = (service.clone(), tenant.clone());
+    match kind {
+        SecretKind::Dedicated => Ok(SecretName::Dedicated { service, tenant }),
+        SecretKind::Customer => Ok(SecretName::Customer { service, tenant }),
+        SecretKind::TenantAdmin | SecretKind::PlatformAdmin => Err(AppError::invalid(
+            "invalid_kind",
+            "`kind` is `dedicated` or `customer`",
+        )),
+    }
+}

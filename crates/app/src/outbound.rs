@@ -1,0 +1,97 @@
+//! Sends management requests to the AI services; what they say is the providers' to know.
+
+use std::{collections::HashMap, time::Duration};
+
+use diamond_domain::ServiceId;
+use diamond_providers::{HeaderText, OutboundRequest};
+
+/// The most of an answer that is read: management answers are small.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// No address is configured for the service.
+    #[error("no address is configured for the service {0}")]
+    NoAddress(ServiceId),
+    /// The service did not answer, or not to the end.
+    #[error("the service {service} did not answer")]
+    Unreachable {
+        /// Which.
+        service: ServiceId,
+        /// Why; without the address's query and without headers.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The answer is larger than a management answer can be.
+    #[error("the answer of the service {0} is too large")]
+    TooLarge(ServiceId),
+    /// The request cannot be sent as it is.
+    #[error("the request to the service {0} is not valid")]
+    Request(ServiceId),
+}
+
+/// A client for the services' management APIs.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+    addresses: HashMap<ServiceId, String>,
+}
+
+impl Outbound {
+    /// A client that sends to these addresses (scheme and host, perhaps a path, no final slash).
+    ///
+    /// # Errors
+    /// When the TLS roots of the system cannot be read.
+    pub fn new(
+        addresses: HashMap<ServiceId, String>,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, addresses })
+    }
+
+    /// Sends the request and reads the answer: status and body.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when there is no complete answer.
+    pub async fn send(
+        &self,
+        service: &ServiceId,
+        request: OutboundRequest,
+    ) -> Result<(u16, Vec<u8>), OutboundError> {
+        let address = self
+            .addresses
+            .get(service)
+            .ok_or_else(|| OutboundError::NoAddress(service.clone()))?;
+        let url = format!("{address}{}", request.path_and_query);
+        let mut builder = self.client.request(request.method, url).body(request.body);
+        for (name, text) in request.headers {
+            let value = match &text {
+                HeaderText::Plain(text) => http::HeaderValue::from_str(text),
+                HeaderText::Secret(value) => http::HeaderValue::from_str(value.expose()),
+            };
+            let mut value = value.map_err(|_| OutboundError::Request(service.clone()))?;
+            value.set_sensitive(matches!(text, HeaderText::Secret(_)));
+            builder = builder.header(name, value);
+        }
+        let unreachable = |source: reqwest::Error| OutboundError::Unreachable {
+            service: service.clone(),
+            source: source.without_url(),
+        };
+        let mut answer = builder.send().await.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(OutboundError::TooLarge(service.clone()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, body))
+    }
+}

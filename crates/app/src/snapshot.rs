@@ -1,0 +1,244 @@
+//! Keeps the tables in memory as the control database says: everything once at the start, then
+//! change after change.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use diamond_admission::{Admission, TenantPolicy, TokenHash, TokenRecord};
+use diamond_db::{ChangeSubject, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, system};
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, SecretKind, SecretName, SecretVersion, VersionState};
+use diamond_keyring::{KeyEntry, Keyring};
+use diamond_secrets::{SecretError, SecretStore};
+use tokio::sync::Mutex;
+
+use crate::{AlarmRecorder, AppError};
+
+/// How many rows or changes are read at a time.
+const PAGE: u32 = 1_000;
+
+/// Feeds admission and keyring from the change log.
+pub struct Snapshot {
+    db: Db,
+    secrets: Arc<dyn SecretStore>,
+    admission: Arc<Admission>,
+    keyring: Arc<Keyring>,
+    alarms: Arc<AlarmRecorder>,
+    clock: Arc<dyn Clock>,
+    /// The last change that the tables contain; `None` until they are loaded. The lock makes one
+    /// reader of the log at a time, so changes are applied in their order.
+    applied: Mutex<Option<u64>>,
+    /// When the tables were last known to be current, in monotonic nanoseconds; 0 for never.
+    current_at: AtomicU64,
+}
+
+impl Snapshot {
+    /// Empty tables over these stores; nothing is read yet.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        secrets: Arc<dyn SecretStore>,
+        admission: Arc<Admission>,
+        keyring: Arc<Keyring>,
+        alarms: Arc<AlarmRecorder>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            db,
+            secrets,
+            admission,
+            keyring,
+            alarms,
+            clock,
+            applied: Mutex::new(None),
+            current_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Applies every change that was committed before the call. The first call loads everything.
+    ///
+    /// # Errors
+    /// When a store cannot be read; what was applied stays, and the next call goes on from there.
+    pub async fn catch_up(&self) -> Result<(), AppError> {
+        let mut applied = self.applied.lock().await;
+        let mut sequence = match *applied {
+            Some(sequence) => sequence,
+            None => {
+                // Changes made while we load are applied again afterwards, which does no harm.
+                let start = system::last_change(&self.db).await?;
+                self.load().await?;
+                *applied = Some(start);
+                start
+            }
+        };
+        loop {
+            let asked_at = self.clock.monotonic_nanos().max(1);
+            let changes = system::changes_after(&self.db, sequence, PAGE).await?;
+            let Some(last) = changes.last().map(|change| change.sequence) else {
+                self.current_at.store(asked_at, Ordering::Release);
+                return Ok(());
+            };
+            for change in changes {
+                self.apply(change.subject).await?;
+            }
+            sequence = last;
+            *applied = Some(sequence);
+        }
+    }
+
+    /// How long ago the tables were known to be current; `None` before the first load.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        let at = self.current_at.load(Ordering::Acquire);
+        (at > 0).then(|| Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(at)))
+    }
+
+    async fn load(&self) -> Result<(), AppError> {
+        let mut after = None;
+        loop {
+            let tenants = system::load_tenants(&self.db, after.as_ref(), PAGE).await?;
+            let Some(last) = tenants.last() else { break };
+            after = Some(last.id.clone());
+            for tenant in &tenants {
+                self.admission.upsert_tenant(policy(tenant));
+            }
+        }
+        let mut after = None;
+        loop {
+            let tokens = system::load_tokens(&self.db, after, PAGE).await?;
+            let Some(last) = tokens.last() else { break };
+            after = Some(last.id);
+            for token in &tokens {
+                self.take_token(token);
+            }
+        }
+        let mut after: Option<(SecretName, SecretVersion)> = None;
+        loop {
+            let position = after.as_ref().map(|(name, version)| (name, *version));
+            let versions = system::load_key_versions(&self.db, position, PAGE).await?;
+            let Some(last) = versions.last() else { break };
+            after = Some((last.name.clone(), last.version));
+            for version in &versions {
+                self.take_key(version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, subject: ChangeSubject) -> Result<(), AppError> {
+        match subject {
+            ChangeSubject::Tenant(id) => match diamond_db::tenants::get(&self.db, &id).await? {
+                Some(tenant) => self.admission.upsert_tenant(policy(&tenant)),
+                None => self.admission.remove_tenant(&id),
+            },
+            ChangeSubject::Token(id) => {
+                match system::load_token(&self.db, id).await? {
+                    Some(token) => self.take_token(&token),
+                    None => self.admission.remove_token(id),
+                }
+            }
+            ChangeSubject::Key(name) => {
+                for version in system::load_key_versions_of(&self.db, &name).await? {
+                    self.take_key(&version).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_token(&self, row: &TokenRow) {
+        match record(row) {
+            Ok(record) => self.admission.upsert_token(record),
+            Err(reason) => {
+                // A restriction that cannot be read must not become no restriction.
+                tracing::error!(token.id = %row.id, %reason, "an access token is left out");
+                self.admission.remove_token(row.id);
+            }
+        }
+    }
+
+    /// Brings one version into the keyring. Management credentials never enter it: nothing on the
+    /// hot path may use them.
+    async fn take_key(&self, row: &KeyVersionRow) -> Result<(), AppError> {
+        let hot = matches!(row.name.kind(), SecretKind::Dedicated | SecretKind::Customer);
+        if !hot {
+            return Ok(());
+        }
+        match row.state {
+            VersionState::Pending => Ok(()),
+            VersionState::Revoked => {
+                self.keyring.set_state(&row.name, row.version, VersionState::Revoked);
+                Ok(())
+            }
+            VersionState::Active | VersionState::Retiring => {
+                if self.keyring.health(&row.name, row.version).is_some() {
+                    self.keyring.set_state(&row.name, row.version, row.state);
+                    return Ok(());
+                }
+                match self.secrets.get(&row.name, row.version).await {
+                    Ok(value) => {
+                        self.keyring.upsert(KeyEntry {
+                            name: row.name.clone(),
+                            version: row.version,
+                            value,
+                            state: row.state,
+                            payer: row.payer,
+                        });
+                        Ok(())
+                    }
+                    Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
+                    // One damaged value must not take down the other 50,000.
+                    Err(error) => {
+                        self.raise_unreadable(&row.name, &error);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    fn raise_unreadable(&self, name: &SecretName, error: &SecretError) {
+        self.alarms.raise(Alarm {
+            code: AlarmCode::UnreadableSecret,
+            tenant: name.tenant().cloned(),
+            subject: name.to_string(),
+            detail: format!("{error}; put the key again, and look for who changed the store"),
+        });
+    }
+}
+
+fn policy(tenant: &Tenant) -> TenantPolicy {
+    TenantPolicy {
+        id: tenant.id.clone(),
+        tier: tenant.tier,
+        suspended: tenant.status == TenantStatus::Suspended,
+        services: tenant.services.clone(),
+        reveal: tenant.reveal,
+    }
+}
+
+fn record(row: &TokenRow) -> Result<TokenRecord, String> {
+    let addresses = row
+        .addresses
+        .iter()
+        .map(|text| text.parse().map_err(|_| format!("`{text}` is not an address range")))
+        .collect::<Result<_, _>>()?;
+    Ok(TokenRecord {
+        id: row.id,
+        hash: TokenHash::from_bytes(row.hash),
+        tenant: row.tenant.clone(),
+        name: row.name.clone(),
+        owner: row.owner.clone(),
+        purpose: row.purpose.clone(),
+        scopes: row.scopes,
+        user: row.user.clone(),
+        services: row.services.clone(),
+        addresses,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    })
+}

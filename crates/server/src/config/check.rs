@@ -1,0 +1,119 @@
+//! Finding every fault in one run.
+
+use std::path::PathBuf;
+
+use figment::value::{Dict, Value};
+
+use super::Config;
+
+/// Compares what was set with the default file: an unknown name or a value of another type is a
+/// fault. A number where a text is wanted becomes the text (the environment cannot say which).
+pub(super) fn against(
+    defaults: &Dict,
+    merged: &mut Dict,
+    path: &mut PathBuf,
+    faults: &mut Vec<String>,
+) {
+    for (name, value) in merged.iter_mut() {
+        path.push(name);
+        let dotted = path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".");
+        match (defaults.get(name), value) {
+            (None, _) => faults.push(format!("`{dotted}` is not a setting")),
+            (Some(Value::Dict(_, defaults)), Value::Dict(_, merged)) => {
+                against(defaults, merged, path, faults);
+            }
+            (Some(Value::String(..)), Value::String(..))
+            | (Some(Value::Num(..)), Value::Num(..))
+            | (Some(Value::Bool(..)), Value::Bool(..)) => {}
+            (Some(Value::String(..)), value @ (Value::Num(..) | Value::Bool(..))) => {
+                if let Some(text) = text_of(value) {
+                    *value = Value::from(text);
+                }
+            }
+            (Some(expected), value) => faults.push(format!(
+                "`{dotted}` must be {}, not {}",
+                type_name(expected),
+                type_name(value)
+            )),
+        }
+        path.pop();
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| number.to_f64().map(|number| number.to_string())),
+        Value::Bool(_, truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::String(..) | Value::Char(..) => "a text",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+        Value::Empty(..) => "nothing",
+        Value::Dict(..) => "a section",
+        Value::Array(..) => "a list",
+    }
+}
+
+/// Checks what types cannot: ranges, and settings that contradict each other.
+pub(super) fn values(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut least = |name: &str, value: u64, least: u64| {
+        if value < least {
+            faults.push(format!("`{name}` must be at least {least}, not {value}"));
+        }
+    };
+    let server = &config.server;
+    least("server.connections_max", server.connections_max as u64, 1);
+    least("server.header_timeout_seconds", server.header_timeout_seconds, 1);
+    least("server.snapshot_staleness_seconds", server.snapshot_staleness_seconds, 5);
+    least("journal.segment_bytes", config.journal.segment_bytes, 1 << 20);
+    least("journal.dedup_days", u64::from(config.journal.dedup_days), 1);
+    least("api.body_bytes_max", config.api.body_bytes_max as u64, 1024);
+    least("api.timeout_seconds", config.api.timeout_seconds, 1);
+    least("api.usage_batch_max", config.api.usage_batch_max as u64, 1);
+    least("gateway.body_bytes_max", config.gateway.body_bytes_max as u64, 1024);
+    least("gateway.connect_timeout_seconds", config.gateway.connect_timeout_seconds, 1);
+    least("gateway.response_timeout_seconds", config.gateway.response_timeout_seconds, 1);
+    least("gateway.idle_timeout_seconds", config.gateway.idle_timeout_seconds, 1);
+    least("outbound.timeout_seconds", config.outbound.timeout_seconds, 1);
+    least("leases.max_seconds", config.leases.max_seconds, 1);
+    least("tokens.lifetime_days", u64::from(config.tokens.lifetime_days), 1);
+    if !server.listen.ip().is_loopback() && !server.behind_proxy {
+        faults.push(format!(
+            "`server.listen` is {}, which others can reach, and nothing encrypts it: listen on \
+             127.0.0.1, or set `server.behind_proxy` when a proxy in front terminates TLS",
+            server.listen
+        ));
+    }
+    let secrets = &config.secrets;
+    let set = |path: &PathBuf| !path.as_os_str().is_empty();
+    if set(&secrets.master_key_file) && set(&secrets.passphrase_file) {
+        faults.push(
+            "`secrets.master_key_file` and `secrets.passphrase_file` exclude each other".into(),
+        );
+    }
+    for (service, section) in &config.services {
+        let url = section.base_url.parse::<hyper::Uri>();
+        let valid = url.is_ok_and(|url| {
+            matches!(url.scheme_str(), Some("http" | "https"))
+                && url.host().is_some()
+                && url.query().is_none()
+        });
+        if !valid || section.base_url.ends_with('/') {
+            faults.push(format!(
+                "`services.{service}.base_url` must be http:// or https://, a host, perhaps a \
+                 path, and no final slash, not `{}`",
+                section.base_url
+            ));
+        }
+    }
+    faults
+}

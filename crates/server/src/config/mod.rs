@@ -1,0 +1,12 @@
+//! Settings: the embedded default file, the operator's file, the environment, the command line.
+
+mod check;
+mod load;
+mod sections;
+
+pub use load::{ConfigError, DEFAULT_FILE, load};
+pub use sections::{
+    ApiSection, Config, CostsSection, DatabaseSection, GatewaySection, JournalSection, LeasesSection,
+    LogFormat, LogSection, OutboundSection, SecretsSection, ServerSection, ServiceSection,
+    TokensSection,
+};

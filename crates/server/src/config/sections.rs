@@ -1,0 +1,160 @@
+//! One struct a section. `config.default.toml` explains every field; it is the only place that
+//! gives defaults.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use diamond_domain::ServiceId;
+use serde::Deserialize;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerSection,
+    /// `[log]`
+    pub log: LogSection,
+    /// `[database]`
+    pub database: DatabaseSection,
+    /// `[secrets]`
+    pub secrets: SecretsSection,
+    /// `[journal]`
+    pub journal: JournalSection,
+    /// `[api]`
+    pub api: ApiSection,
+    /// `[gateway]`
+    pub gateway: GatewaySection,
+    /// `[outbound]`
+    pub outbound: OutboundSection,
+    /// `[leases]`
+    pub leases: LeasesSection,
+    /// `[tokens]`
+    pub tokens: TokensSection,
+    /// `[costs]`
+    pub costs: CostsSection,
+    /// `[services.*]`
+    pub services: BTreeMap<ServiceId, ServiceSection>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct ServerSection {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub behind_proxy: bool,
+    pub connections_max: usize,
+    pub header_timeout_seconds: u64,
+    pub drain_seconds: u64,
+    pub snapshot_staleness_seconds: u64,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct LogSection {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// `[database]`
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct DatabaseSection {
+    pub url: String,
+}
+
+// A database address may hold a password.
+impl std::fmt::Debug for DatabaseSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseSection(…)")
+    }
+}
+
+/// `[secrets]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct SecretsSection {
+    pub master_key_file: PathBuf,
+    pub passphrase_file: PathBuf,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct JournalSection {
+    pub segment_bytes: u64,
+    pub dedup_days: u32,
+}
+
+/// `[api]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct ApiSection {
+    pub body_bytes_max: usize,
+    pub timeout_seconds: u64,
+    pub usage_batch_max: usize,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct GatewaySection {
+    pub body_bytes_max: usize,
+    pub connect_timeout_seconds: u64,
+    pub response_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
+    pub region: String,
+}
+
+/// `[outbound]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct OutboundSection {
+    pub timeout_seconds: u64,
+}
+
+/// `[leases]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct LeasesSection {
+    pub max_seconds: u64,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct TokensSection {
+    pub lifetime_days: u32,
+}
+
+/// `[costs]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct CostsSection {
+    pub sga_basis_points: u32,
+    pub compliance_basis_points: u32,
+    pub price_file: PathBuf,
+}
+
+/// `[services.NAME]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct ServiceSection {
+    pub base_url: String,
+}
+
+/// Whole days.
+#[must_use]
+pub fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}

@@ -1,0 +1,154 @@
+//! Accepting connections and sending each request to the gateway or to the API.
+
+use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, task, time::Duration};
+
+use axum::Router;
+use bytes::Bytes;
+use diamond_api::PeerAddress;
+use diamond_gateway::{Gateway, GatewayBody};
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+/// Everything under this belongs to the gateway, which works on plain hyper.
+const GATEWAY_PREFIX: &str = "/gateway/";
+/// How long to wait before accepting again when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What requests are sent to.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub gateway: Arc<Gateway>,
+    pub api: Router,
+}
+
+/// How connections are held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionSettings {
+    pub connections_max: usize,
+    pub header_timeout: Duration,
+    pub drain: Duration,
+}
+
+/// Serves until `stop` is cancelled, then lets open requests finish up to the drain limit. True
+/// when all of them did.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    front: Front,
+    settings: ConnectionSettings,
+    stop: CancellationToken,
+) -> bool {
+    let connections = TaskTracker::new();
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout)
+        .keep_alive(true);
+    server.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = stop.cancelled() => break,
+        };
+        let Ok(place) = place else { break };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        // Small frames of a stream must not wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+        let front = front.clone();
+        let service = service_fn(move |request| {
+            let front = front.clone();
+            async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+        });
+        let connection =
+            server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    tracing::info!(connections.open = connections.len(), "draining");
+    let drained = tokio::time::timeout(settings.drain, async {
+        graceful.shutdown().await;
+        connections.wait().await;
+    });
+    drained.await.is_ok()
+}
+
+impl Front {
+    async fn answer(self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<FrontBody> {
+        if request.uri().path().starts_with(GATEWAY_PREFIX) {
+            return self.gateway.handle(request, peer).await.map(FrontBody::Gateway);
+        }
+        request.extensions_mut().insert(PeerAddress(peer.ip()));
+        match self.api.oneshot(request.map(axum::body::Body::new)).await {
+            Ok(response) => response.map(FrontBody::Api),
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// The body of either side.
+pub(crate) enum FrontBody {
+    Gateway(GatewayBody),
+    Api(axum::body::Body),
+}
+
+impl Body for FrontBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Gateway(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
+            Self::Api(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Gateway(body) => body.is_end_stream(),
+            Self::Api(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Gateway(body) => body.size_hint(),
+            Self::Api(body) => body.size_hint(),
+        }
+    }
+}

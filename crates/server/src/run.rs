@@ -1,0 +1,76 @@
+//! The life of the server: open, serve, drain, close.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    listen::{ConnectionSettings, Front, listen},
+    prometheus, wire,
+};
+
+/// How long background work may take to write down its last things.
+const FINISH_LIMIT: Duration = Duration::from_secs(20);
+
+/// How the server stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every open request finished.
+    Drained,
+    /// Some were cut at the drain limit; what they cost is in the journal.
+    Cut,
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When a store cannot be opened, the address cannot be had, or the last writes fail.
+pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
+    let stop = CancellationToken::new();
+    // First of all, so that a signal during start-up is not lost.
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be watched")?;
+    let metrics = prometheus::install()?;
+    let system = wire::open(&config, metrics).await?;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let background = CancellationToken::new();
+    system.app.start_background(&background);
+    tracing::info!(%address, "serving");
+    let serving = listen(
+        listener,
+        Front { gateway: Arc::clone(&system.gateway), api: system.api.clone() },
+        ConnectionSettings {
+            connections_max: config.server.connections_max,
+            header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
+            drain: Duration::from_secs(config.server.drain_seconds),
+        },
+        stop.clone(),
+    );
+    tokio::pin!(serving);
+    let drained = tokio::select! {
+        drained = &mut serving => drained,
+        _ = terminate.recv() => { stop.cancel(); serving.await }
+        _ = interrupt.recv() => { stop.cancel(); serving.await }
+    };
+    if !drained {
+        tracing::warn!("open requests were cut at the drain limit");
+    }
+    // Requests are over; now what they left behind: closing records first, then the rest.
+    background.cancel();
+    system.tasks.close();
+    if tokio::time::timeout(FINISH_LIMIT, system.tasks.wait()).await.is_err() {
+        tracing::warn!("background work did not finish in time");
+    }
+    system.close().await?;
+    tracing::info!("stopped");
+    Ok(if drained { Stopped::Drained } else { Stopped::Cut })
+}
