@@ -1,1 +1,36 @@
 //! One folder per AI service: requests to build, answers to read, usage to meter. No I/O.
+//!
+//! [`Provider`] is what the gateway and the use cases know of a service. A service is a folder
+//! with the same files: `routes` (what each path is and how it is metered), `request` (what is
+//! read from a request, what is changed in it), `usage` (the provider's count in our meters),
+//! `stream` (the answer's meter), `errors` (what a failure says about the key; our own errors in
+//! the provider's shape), `keys` (where the credential stands, how it is proved). The files beside
+//! the folders are the notations that services share: JSON, server-sent events, multipart, WAV.
+
+mod failure;
+mod json;
+mod meter;
+mod multipart;
+mod openai;
+mod outbound;
+mod provider;
+mod registry;
+mod request;
+mod route;
+mod sse;
+mod verdict;
+mod wav;
+
+pub use failure::{ErrorAnswer, Fault, OwnError};
+pub use json::{Found, JsonScan, Pattern, decimal_seconds_to_milliseconds};
+pub use meter::{AnswerKind, EventRole, Reading, ReadingBasis, ResponseMeter};
+pub use multipart::{MultipartScan, boundary_of};
+pub use openai::OpenAi;
+pub use outbound::{HeaderText, OutboundRequest};
+pub use provider::{ModelLimits, Provider, UnusableKey};
+pub use registry::{Registry, all};
+pub use request::RequestFacts;
+pub use route::{BodyKind, Classified, Metering, RefusedRoute, Route};
+pub use sse::{SseEvent, SseScan};
+pub use verdict::KeyVerdict;
+pub use wav::WavHead;

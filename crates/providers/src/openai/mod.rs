@@ -1,0 +1,110 @@
+//! OpenAI.
+//!
+//! Facts are from its OpenAPI document (2.3.0, August 2026), the official Python package 3.54 and
+//! its pages on error codes, streaming and API keys (developers.openai.com).
+
+mod errors;
+mod keys;
+mod request;
+mod routes;
+mod stream;
+mod usage;
+
+use bytes::Bytes;
+use diamond_domain::{Quantities, SecretValue, ServiceId};
+use http::{HeaderMap, Method};
+
+use crate::{
+    AnswerKind, Classified, ErrorAnswer, KeyVerdict, ModelLimits, MultipartScan, OutboundRequest,
+    OwnError, Provider, RequestFacts, ResponseMeter, Route, UnusableKey,
+};
+
+/// OpenAI's API.
+#[derive(Debug)]
+pub struct OpenAi {
+    service: ServiceId,
+}
+
+impl OpenAi {
+    /// The service `openai`.
+    #[must_use]
+    pub fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "a constant, parsed in every test")]
+        let service = "openai".parse().expect("a service's name");
+        Self { service }
+    }
+}
+
+impl Default for OpenAi {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Provider for OpenAi {
+    fn service(&self) -> &ServiceId {
+        &self.service
+    }
+
+    fn default_base_url(&self) -> &'static str {
+        "https://api.openai.com"
+    }
+
+    fn classify(&self, method: &Method, path: &str) -> Classified {
+        routes::classify(method, path)
+    }
+
+    fn presented_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        keys::presented_token(headers)
+    }
+
+    fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
+        keys::place_key(headers, key)
+    }
+
+    fn read_json(&self, route: &Route, body: &[u8]) -> RequestFacts {
+        request::read_json(route, body)
+    }
+
+    fn read_multipart(&self, _route: &Route, form: &MultipartScan) -> RequestFacts {
+        request::read_multipart(form)
+    }
+
+    fn prepare_json(&self, route: &Route, facts: &RequestFacts, body: &Bytes) -> Option<Bytes> {
+        request::ask_for_usage(route, facts, body)
+    }
+
+    fn ceiling(&self, route: &Route, facts: &RequestFacts, limits: ModelLimits) -> Quantities {
+        request::ceiling(route, facts, limits)
+    }
+
+    fn meter(
+        &self,
+        route: &Route,
+        facts: &RequestFacts,
+        kind: AnswerKind,
+        usage_injected: bool,
+    ) -> Box<dyn ResponseMeter> {
+        Box::new(stream::OpenAiMeter::new(route, facts, kind, usage_injected))
+    }
+
+    fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        headers.get("x-request-id")?.to_str().ok()
+    }
+
+    fn classify_failure(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> KeyVerdict {
+        errors::classify_failure(status, headers, body)
+    }
+
+    fn own_error(&self, error: &OwnError) -> ErrorAnswer {
+        errors::own_error(error)
+    }
+
+    fn validation(&self, key: &SecretValue) -> Option<OutboundRequest> {
+        Some(keys::validation(key))
+    }
+
+    fn read_validation(&self, status: u16, body: &[u8]) -> KeyVerdict {
+        keys::read_validation(status, body)
+    }
+}

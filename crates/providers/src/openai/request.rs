@@ -1,0 +1,333 @@
+//! What is read from a request to OpenAI, and the one change that is made to it.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use diamond_domain::{Meter, Quantities};
+
+use crate::{Found, JsonScan, Metering, ModelLimits, MultipartScan, Pattern, RequestFacts, Route};
+
+const PATTERNS: &[Pattern] = &[
+    Pattern::value(&["model"]),
+    Pattern::value(&["stream"]),
+    Pattern::value(&["stream_options"]),
+    Pattern::value(&["stream_options", "include_usage"]),
+    Pattern::value(&["max_tokens"]),
+    Pattern::value(&["max_completion_tokens"]),
+    Pattern::value(&["max_output_tokens"]),
+    Pattern::value(&["n"]),
+    Pattern::value(&["user"]),
+    Pattern::value(&["safety_identifier"]),
+    Pattern::value(&["service_tier"]),
+    Pattern::value(&["background"]),
+    Pattern::value(&["stream_format"]),
+    Pattern::length(&["input"]),
+    Pattern::length(&["input", "*"]),
+    Pattern::length(&["input", "*", "content"]),
+    Pattern::length(&["input", "*", "content", "*", "text"]),
+    Pattern::length(&["messages", "*", "content"]),
+    Pattern::length(&["messages", "*", "content", "*", "text"]),
+    Pattern::length(&["instructions"]),
+    Pattern::length(&["prompt"]),
+    Pattern::length(&["prompt", "*"]),
+];
+const MODEL: usize = 0;
+const STREAM: usize = 1;
+const STREAM_OPTIONS: usize = 2;
+const INCLUDE_USAGE: usize = 3;
+const LIMITS: [usize; 3] = [4, 5, 6];
+const COUNT: usize = 7;
+const USER: usize = 8;
+const SAFETY_IDENTIFIER: usize = 9;
+const SERVICE_TIER: usize = 10;
+const BACKGROUND: usize = 11;
+const STREAM_FORMAT: usize = 12;
+const TEXTS: Range<usize> = 13..22;
+
+/// The text to be spoken is kept whole: its characters are counted.
+const SPEECH_PATTERNS: &[Pattern] = &[Pattern::value(&["input"])];
+
+pub(super) fn read_json(route: &Route, body: &[u8]) -> RequestFacts {
+    let scan = JsonScan::of(PATTERNS, body);
+    let spoken = route.operation == "audio.speech";
+    let speech_stream = spoken
+        && scan
+            .get::<String>(STREAM_FORMAT)
+            .is_some_and(|format| format == "sse");
+    RequestFacts {
+        model: scan.get(MODEL),
+        service_tier: scan.get(SERVICE_TIER),
+        streams: scan.get(STREAM).unwrap_or(speech_stream),
+        background: scan.get(BACKGROUND).unwrap_or(false),
+        wants_stream_usage: include_usage(&scan)
+            .and_then(|member| serde_json::from_slice(member.raw.as_deref()?).ok())
+            .unwrap_or(false),
+        max_output_tokens: LIMITS.iter().filter_map(|&limit| scan.get(limit)).max(),
+        count: scan.get(COUNT),
+        user: scan.get(SAFETY_IDENTIFIER).or_else(|| scan.get(USER)),
+        input_text_bytes: TEXTS.map(|place| scan.length(place)).sum(),
+        body_bytes: body.len() as u64,
+        characters: spoken.then(|| characters(body)).flatten(),
+        audio_milliseconds: None,
+        response_format: None,
+    }
+}
+
+fn characters(body: &[u8]) -> Option<u64> {
+    let text: String = JsonScan::of(SPEECH_PATTERNS, body).get(0)?;
+    Some(text.chars().count() as u64)
+}
+
+pub(super) fn read_multipart(form: &MultipartScan) -> RequestFacts {
+    let text = |name: &str| form.field(name).map(str::to_owned);
+    RequestFacts {
+        model: text("model"),
+        streams: form
+            .field("stream")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        count: form.field("n").and_then(|value| value.parse().ok()),
+        user: text("user"),
+        input_text_bytes: form.field("prompt").map_or(0, |prompt| prompt.len() as u64),
+        body_bytes: form.total_bytes(),
+        audio_milliseconds: form.file_milliseconds(),
+        response_format: text("response_format"),
+        ..RequestFacts::default()
+    }
+}
+
+/// Asks for the usage chunk of a stream when the caller did not. Only these two operations have
+/// the option; the others state usage in their last event anyway.
+pub(super) fn ask_for_usage(route: &Route, facts: &RequestFacts, body: &Bytes) -> Option<Bytes> {
+    let has_option = matches!(route.operation, "chat.completions" | "completions");
+    if !has_option || !facts.streams || facts.wants_stream_usage {
+        return None;
+    }
+    let scan = JsonScan::of(PATTERNS, body);
+    // What is not JSON to the end is the provider's to refuse, as it came.
+    let at_end = scan.is_complete();
+    let (replaced, text) = at_end.then(|| edit(&scan, body)).flatten()?;
+    let mut edited = Vec::with_capacity(body.len() + text.len());
+    edited.extend_from_slice(&body[..replaced.start]);
+    edited.extend_from_slice(text.as_bytes());
+    edited.extend_from_slice(&body[replaced.end..]);
+    Some(edited.into())
+}
+
+/// Which bytes give way to which text.
+fn edit(scan: &JsonScan, body: &[u8]) -> Option<(Range<usize>, &'static str)> {
+    let Some(options) = scan.last(STREAM_OPTIONS) else {
+        let open = body.iter().position(|&byte| byte == b'{')? + 1;
+        return Some((open..open, r#""stream_options":{"include_usage":true},"#));
+    };
+    let span = span(options)?;
+    let value = &body[span.clone()];
+    if value == b"null" {
+        return Some((span, r#"{"include_usage":true}"#));
+    }
+    if !value.starts_with(b"{") {
+        return None;
+    }
+    if let Some(member) = include_usage(scan) {
+        return Some((self::span(member)?, "true"));
+    }
+    let open = span.start + 1;
+    let is_empty = value[1..value.len() - 1]
+        .iter()
+        .all(u8::is_ascii_whitespace);
+    let text = if is_empty {
+        r#""include_usage":true"#
+    } else {
+        r#""include_usage":true,"#
+    };
+    Some((open..open, text))
+}
+
+/// The option as it counts: of repeated options the last one, and its members with it.
+fn include_usage(scan: &JsonScan) -> Option<&Found> {
+    let options = scan.last(STREAM_OPTIONS)?;
+    scan.all(INCLUDE_USAGE)
+        .filter(|member| member.start >= options.start && member.end <= options.end)
+        .last()
+}
+
+fn span(found: &Found) -> Option<Range<usize>> {
+    Some(usize::try_from(found.start).ok()?..usize::try_from(found.end).ok()?)
+}
+
+/// The most that a call can use: no input has more tokens than bytes, no output more than the
+/// request or the model allows.
+pub(super) fn ceiling(route: &Route, facts: &RequestFacts, limits: ModelLimits) -> Quantities {
+    let quantities = Quantities::new().with(Meter::Requests, 1);
+    match (route.metering, route.operation) {
+        (Metering::Free | Metering::Deferred | Metering::Unknown, _) => quantities,
+        (_, "audio.speech") => quantities.with(Meter::Characters, facts.characters.unwrap_or(0)),
+        (_, "containers.create") => quantities.with(Meter::CodeSessions, 1),
+        (_, "audio.transcriptions" | "audio.translations") if billed_by_time(facts) => {
+            // Speech is rarely stored in less than 4 bytes a millisecond (32 kbit/s).
+            let unmeasured = facts.body_bytes / 4;
+            let milliseconds = facts.audio_milliseconds.unwrap_or(unmeasured);
+            quantities.with(Meter::AudioMilliseconds, milliseconds)
+        }
+        (_, operation) => {
+            let most_input = limits.max_input_tokens.unwrap_or(u64::MAX);
+            let most_output = limits.max_output_tokens.unwrap_or(u64::MAX);
+            let output = match (operation, facts.max_output_tokens) {
+                ("embeddings", _) => 0,
+                (_, Some(asked)) => asked.min(most_output),
+                (_, None) => limits.max_output_tokens.unwrap_or(0),
+            };
+            quantities
+                .with(Meter::InputTokens, facts.body_bytes.min(most_input))
+                .with(
+                    Meter::OutputTokens,
+                    output.saturating_mul(facts.count.unwrap_or(1)),
+                )
+        }
+    }
+}
+
+pub(super) fn billed_by_time(facts: &RequestFacts) -> bool {
+    let model = facts.model.as_deref().unwrap_or("");
+    model.starts_with("whisper") || model == "gpt-transcribe"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BodyKind, Classified};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn route(path: &str) -> Route {
+        match super::super::routes::classify(&http::Method::POST, path) {
+            Classified::Forward(route) => route,
+            Classified::Refuse(refused) => panic!("{}", refused.code),
+        }
+    }
+
+    fn edited(body: &[u8]) -> Option<Bytes> {
+        let chat = route("/v1/chat/completions");
+        let body = Bytes::copy_from_slice(body);
+        ask_for_usage(&chat, &read_json(&chat, &body), &body)
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u32>().prop_map(Value::from),
+            "[ -~é\n]{0,16}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[a-z_\"{}]{0,6}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_edit_adds_the_option_and_nothing_else(
+            members in proptest::collection::btree_map("[a-z_]{1,8}", json_value(), 0..5),
+            options in prop_oneof![
+                Just(None),
+                Just(Some(Value::Null)),
+                proptest::collection::btree_map(
+                    prop_oneof![Just("include_usage".to_owned()), Just("include_obfuscation".to_owned()), "[a-z]{1,3}"],
+                    prop_oneof![Just(json!(false)), Just(Value::Null), json_value()],
+                    0..3,
+                ).prop_map(|map| Some(Value::Object(map.into_iter().collect()))),
+            ],
+            pretty: bool,
+        ) {
+            let mut body = json!({"stream": true, "model": "gpt-4o-mini"});
+            let object = body.as_object_mut().unwrap();
+            for (key, value) in members {
+                object.entry(key).or_insert(value);
+            }
+            match options {
+                Some(options) => { object.insert("stream_options".into(), options); }
+                None => { object.remove("stream_options"); }
+            }
+            let wanted = body["stream_options"]["include_usage"] == json!(true);
+            let text = if pretty { serde_json::to_vec_pretty(&body) } else { serde_json::to_vec(&body) }.unwrap();
+            let result = edited(&text);
+            prop_assert_eq!(result.is_none(), wanted);
+            if let Some(result) = result {
+                let mut expected = body;
+                if !expected["stream_options"].is_object() {
+                    expected["stream_options"] = json!({});
+                }
+                expected["stream_options"]["include_usage"] = json!(true);
+                prop_assert_eq!(serde_json::from_slice::<Value>(&result).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn every_other_byte_stays() {
+        let body = br#" { "model" : "m" ,"stream":true, "temperature":0.10, "x":"\u00e9" } "#;
+        let result = edited(body).unwrap();
+        let text = std::str::from_utf8(&result).unwrap();
+        let added = r#""stream_options":{"include_usage":true},"#;
+        assert_eq!(text.replacen(added, "", 1).as_bytes(), body);
+    }
+
+    #[test]
+    fn repeated_options_and_broken_bodies() {
+        let twice =
+            br#"{"stream":true,"stream_options":{"include_usage":true},"stream_options":{"a":1}}"#;
+        // The last one counts, so the caller did not ask.
+        let result: Value = serde_json::from_slice(&edited(twice).unwrap()).unwrap();
+        assert_eq!(
+            result["stream_options"],
+            json!({"a": 1, "include_usage": true})
+        );
+        for body in [
+            b"{\"stream\":true".as_slice(),
+            b"not json",
+            b"[]",
+            b"{\"stream\":\"yes\"}",
+        ] {
+            assert_eq!(edited(body), None);
+        }
+        assert_eq!(edited(br#"{"stream":true,"stream_options":"x"}"#), None);
+    }
+
+    #[test]
+    fn other_operations_are_left_alone() {
+        let responses = route("/v1/responses");
+        let body = Bytes::from_static(br#"{"stream":true,"model":"m"}"#);
+        assert_eq!(
+            ask_for_usage(&responses, &read_json(&responses, &body), &body),
+            None
+        );
+    }
+
+    #[test]
+    fn facts() {
+        let body = br#"{"model":"gpt-4o","messages":[{"role":"user","content":"abc"},{"role":"user","content":[{"type":"text","text":"defg"}]}],"max_completion_tokens":77,"n":2,"user":"u1","safety_identifier":"s1","stream":true}"#;
+        let chat = route("/v1/chat/completions");
+        let facts = read_json(&chat, body);
+        assert_eq!(facts.model.as_deref(), Some("gpt-4o"));
+        assert_eq!(facts.user.as_deref(), Some("s1"));
+        assert_eq!(facts.input_text_bytes, 7);
+        let limits = ModelLimits {
+            max_input_tokens: Some(100),
+            max_output_tokens: Some(50),
+        };
+        let most = ceiling(&chat, &facts, limits);
+        assert_eq!(
+            (most.get(Meter::InputTokens), most.get(Meter::OutputTokens)),
+            (100, 100)
+        );
+        let speech = read_json(
+            &route("/v1/audio/speech"),
+            "{\"input\":\"h\\u00e9 😀\",\"model\":\"tts-1\"}".as_bytes(),
+        );
+        assert_eq!(speech.characters, Some(4));
+        assert_eq!(chat.body, BodyKind::Json);
+    }
+}

@@ -1,0 +1,516 @@
+//! Every path of OpenAI's API and what it is.
+
+use http::Method;
+
+use crate::{
+    BodyKind::{self, Json, Multipart, Opaque},
+    Classified,
+    Metering::{self, Deferred, Free, Measured, Unknown, Usage},
+    RefusedRoute, Route,
+};
+
+/// A row: method, path behind `/v1/` (`*` is one segment, a last `**` is any further ones),
+/// operation, metering, body, whether the answer may be a stream.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Metering,
+    BodyKind,
+    bool,
+);
+
+/// The first row that fits counts, so what is called most stands first.
+const ROWS: &[Row] = &[
+    (
+        "POST",
+        "chat/completions",
+        "chat.completions",
+        Usage,
+        Json,
+        true,
+    ),
+    ("POST", "responses", "responses", Usage, Json, true),
+    ("POST", "embeddings", "embeddings", Usage, Json, false),
+    ("GET", "models", "models.list", Free, Opaque, false),
+    ("GET", "models/*", "models.get", Free, Opaque, false),
+    ("DELETE", "models/*", "models.delete", Free, Opaque, false),
+    ("POST", "completions", "completions", Usage, Json, true),
+    (
+        "POST",
+        "responses/compact",
+        "responses.compact",
+        Usage,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "responses/input_tokens",
+        "responses.input_tokens",
+        Free,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "responses/*/cancel",
+        "responses.cancel",
+        Free,
+        Opaque,
+        false,
+    ),
+    ("GET", "responses/**", "responses.get", Free, Opaque, true),
+    (
+        "DELETE",
+        "responses/*",
+        "responses.delete",
+        Free,
+        Opaque,
+        false,
+    ),
+    ("POST", "decisions", "decisions", Usage, Json, false),
+    ("POST", "audio/speech", "audio.speech", Measured, Json, true),
+    (
+        "POST",
+        "audio/transcriptions",
+        "audio.transcriptions",
+        Usage,
+        Multipart,
+        true,
+    ),
+    (
+        "POST",
+        "audio/translations",
+        "audio.translations",
+        Usage,
+        Multipart,
+        false,
+    ),
+    ("*", "audio/voices/**", "audio.voices", Free, Opaque, false),
+    (
+        "*",
+        "audio/voice_consents/**",
+        "audio.voice_consents",
+        Free,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "images/generations",
+        "images.generations",
+        Usage,
+        Json,
+        true,
+    ),
+    (
+        "POST",
+        "images/edits",
+        "images.edits",
+        Usage,
+        Multipart,
+        true,
+    ),
+    (
+        "POST",
+        "images/variations",
+        "images.variations",
+        Measured,
+        Multipart,
+        false,
+    ),
+    ("POST", "moderations", "moderations", Free, Json, false),
+    // Stored conversations cost nothing to look at.
+    (
+        "GET",
+        "chat/completions/**",
+        "chat.completions.get",
+        Free,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "chat/completions/*",
+        "chat.completions.update",
+        Free,
+        Json,
+        false,
+    ),
+    (
+        "DELETE",
+        "chat/completions/*",
+        "chat.completions.delete",
+        Free,
+        Opaque,
+        false,
+    ),
+    (
+        "*",
+        "conversations/**",
+        "conversations",
+        Free,
+        Opaque,
+        false,
+    ),
+    // Storage is billed by time, not by call; the provider's report brings it.
+    ("*", "files/**", "files", Free, Opaque, false),
+    ("*", "uploads/**", "uploads", Free, Opaque, false),
+    (
+        "*",
+        "vector_stores/**",
+        "vector_stores",
+        Free,
+        Opaque,
+        false,
+    ),
+    ("*", "skills/**", "skills", Free, Opaque, false),
+    // A sandbox is billed when it is opened.
+    (
+        "POST",
+        "containers",
+        "containers.create",
+        Measured,
+        Json,
+        false,
+    ),
+    ("*", "containers/**", "containers", Free, Opaque, false),
+    // Work that costs later.
+    ("POST", "batches", "batches.create", Deferred, Json, false),
+    ("*", "batches/**", "batches", Free, Opaque, false),
+    (
+        "POST",
+        "fine_tuning/jobs",
+        "fine_tuning.jobs.create",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "fine_tuning/jobs/*/resume",
+        "fine_tuning.jobs.resume",
+        Deferred,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "fine_tuning/alpha/graders/run",
+        "fine_tuning.graders.run",
+        Deferred,
+        Json,
+        false,
+    ),
+    ("*", "fine_tuning/**", "fine_tuning", Free, Opaque, false),
+    (
+        "POST",
+        "evals/*/runs",
+        "evals.runs.create",
+        Deferred,
+        Json,
+        false,
+    ),
+    ("*", "evals/**", "evals", Free, Opaque, false),
+    (
+        "POST",
+        "videos",
+        "videos.create",
+        Deferred,
+        Multipart,
+        false,
+    ),
+    (
+        "POST",
+        "videos/*/remix",
+        "videos.remix",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "videos/edits",
+        "videos.edits",
+        Deferred,
+        Multipart,
+        false,
+    ),
+    (
+        "POST",
+        "videos/extensions",
+        "videos.extensions",
+        Deferred,
+        Multipart,
+        false,
+    ),
+    (
+        "POST",
+        "videos/characters",
+        "videos.characters",
+        Deferred,
+        Multipart,
+        false,
+    ),
+    ("*", "videos/**", "videos", Free, Opaque, false),
+    (
+        "POST",
+        "content_provenance_checks",
+        "content_provenance_checks",
+        Deferred,
+        Opaque,
+        false,
+    ),
+    // Short-lived tokens: what their holder does passes us by.
+    (
+        "POST",
+        "realtime/client_secrets",
+        "realtime.client_secrets",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/sessions",
+        "realtime.sessions",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/transcription_sessions",
+        "realtime.sessions",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/translations/client_secrets",
+        "realtime.client_secrets",
+        Deferred,
+        Json,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/calls",
+        "realtime.calls",
+        Deferred,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/calls/*/accept",
+        "realtime.calls",
+        Deferred,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "realtime/calls/**",
+        "realtime.calls.control",
+        Free,
+        Opaque,
+        false,
+    ),
+    (
+        "POST",
+        "chatkit/sessions",
+        "chatkit.sessions.create",
+        Deferred,
+        Json,
+        false,
+    ),
+    ("*", "chatkit/**", "chatkit", Free, Opaque, false),
+    // Runs state their usage in their stream only.
+    ("POST", "threads/runs", "threads.runs", Usage, Json, true),
+    ("POST", "threads/*/runs", "threads.runs", Usage, Json, true),
+    (
+        "POST",
+        "threads/*/runs/*/submit_tool_outputs",
+        "threads.runs",
+        Usage,
+        Json,
+        true,
+    ),
+    ("*", "threads/**", "threads", Free, Opaque, false),
+    ("*", "assistants/**", "assistants", Free, Opaque, false),
+];
+
+/// Management of the account: no tenant's token reaches it, whatever its key could do.
+const MANAGEMENT: RefusedRoute = RefusedRoute {
+    forbidden: true,
+    code: "management_route_refused",
+    message: "The provider's management API is not reachable through the gateway. Keys, projects \
+              and costs are managed with the key manager's own API.",
+};
+
+const SOCKET: RefusedRoute = RefusedRoute {
+    forbidden: false,
+    code: "websocket_not_supported",
+    message: "WebSocket sessions are not carried by this gateway.",
+};
+
+const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
+    forbidden: false,
+    code: "path_without_version",
+    message: "OpenAI's paths begin with /v1: set the SDK's base URL to …/gateway/openai/v1.",
+};
+
+pub(super) fn classify(method: &Method, path: &str) -> Classified {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let behind = path.strip_prefix("v1/");
+    let resource = behind.unwrap_or(path);
+    if is_management(resource) || is_management(path) {
+        return Classified::Refuse(MANAGEMENT);
+    }
+    let Some(behind) = behind else {
+        let first = path.split('/').next().unwrap_or("");
+        let known = ROWS
+            .iter()
+            .any(|row| row.1.split('/').next() == Some(first));
+        return if known {
+            Classified::Refuse(WITHOUT_VERSION)
+        } else {
+            Classified::Forward(UNKNOWN)
+        };
+    };
+    if matches!(behind, "realtime" | "live") {
+        return Classified::Refuse(SOCKET);
+    }
+    let method = if method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    let row = ROWS
+        .iter()
+        .find(|row| (row.0 == "*" || row.0 == method) && fits(row.1, behind));
+    Classified::Forward(row.map_or(UNKNOWN, |row| Route {
+        operation: row.2,
+        metering: row.3,
+        body: row.4,
+        may_stream: row.5,
+        replay_safe: true,
+    }))
+}
+
+const UNKNOWN: Route = Route {
+    operation: "unknown",
+    metering: Unknown,
+    body: Opaque,
+    may_stream: true,
+    replay_safe: false,
+};
+
+/// Any spelling that a lenient server might take for a management path.
+fn is_management(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or("");
+    let begins = |word: &str| {
+        first
+            .get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    begins("organization") || begins("projects") || begins("dashboard") || begins("admin")
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        if expected == "**" {
+            return true;
+        }
+        match segments.next() {
+            Some(segment) if expected == "*" => {
+                if segment.is_empty() {
+                    return false;
+                }
+            }
+            Some(segment) if segment == expected => {}
+            // `files/**` is also `files` itself.
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(method: &str, path: &str) -> Result<&'static str, &'static str> {
+        match classify(&method.parse().unwrap(), path) {
+            Classified::Forward(route) => Ok(route.operation),
+            Classified::Refuse(refused) => Err(refused.code),
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_api_has_a_class() {
+        // Paths and methods of OpenAI's OpenAPI document.
+        let paths = include_str!("../../fixtures/openai/paths.txt");
+        for line in paths.lines() {
+            let mut words = line.split(' ');
+            let path = words.next().unwrap();
+            let concrete: String = path
+                .split('/')
+                .map(|segment| {
+                    if segment.starts_with('{') {
+                        "abc_123"
+                    } else {
+                        segment
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
+            for method in words {
+                let class = operation(method, &format!("/v1{concrete}"));
+                if path.starts_with("/organization") || path.starts_with("/projects") {
+                    assert_eq!(class, Err("management_route_refused"), "{method} {path}");
+                } else {
+                    assert!(class.is_ok_and(|name| name != "unknown"), "{method} {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ways_around_are_closed() {
+        for path in [
+            "/v1/organization/admin_api_keys",
+            "/v1/Organization/projects",
+            "/v1/organization;x=1/costs",
+            "/v1/organizations",
+            "/organization/users",
+            "/v1//organization/users",
+            "/dashboard/billing/usage",
+        ] {
+            assert_eq!(
+                operation("GET", path),
+                Err("management_route_refused"),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            operation("POST", "/chat/completions"),
+            Err("path_without_version")
+        );
+        assert_eq!(
+            operation("GET", "/v1/realtime"),
+            Err("websocket_not_supported")
+        );
+        assert_eq!(operation("POST", "/v1/brand/new"), Ok("unknown"));
+        assert_eq!(operation("PUT", "/v1/chat/completions"), Ok("unknown"));
+        assert_eq!(
+            operation("POST", "/v1/chat/completions/"),
+            Ok("chat.completions")
+        );
+    }
+}

@@ -1,0 +1,649 @@
+//! The meter of OpenAI's answers, plain and streamed.
+
+use diamond_domain::{Meter, Quantities};
+
+use crate::{
+    AnswerKind, EventRole, JsonScan, Metering, Pattern, Reading, ReadingBasis, RequestFacts,
+    ResponseMeter, Route,
+    openai::{request, usage},
+};
+
+/// A plain answer, and an event whose data is the answer or a piece of it.
+const ANSWER: &[Pattern] = &[
+    Pattern::value(&["usage"]),
+    Pattern::value(&["model"]),
+    Pattern::value(&["service_tier"]),
+    Pattern::value(&["error"]),
+    Pattern::value(&["type"]),
+    Pattern::value(&["output", "*", "type"]),
+    Pattern::value(&["output", "*", "action", "type"]),
+    Pattern::length(&["choices", "*", "message", "content"]),
+    Pattern::length(&["choices", "*", "text"]),
+    Pattern::length(&["output", "*", "content", "*", "text"]),
+    Pattern::length(&["text"]),
+    Pattern::length(&["delta"]),
+    Pattern::length(&["choices", "*", "delta", "content"]),
+    Pattern::length(&["choices", "*", "delta", "reasoning_content"]),
+    Pattern::length(&["choices", "*", "delta", "refusal"]),
+    Pattern::length(&[
+        "choices",
+        "*",
+        "delta",
+        "tool_calls",
+        "*",
+        "function",
+        "arguments",
+    ]),
+];
+/// The envelope of an event of the Responses API.
+const RESPONSE: &[Pattern] = &[
+    Pattern::value(&["response", "usage"]),
+    Pattern::value(&["response", "model"]),
+    Pattern::value(&["response", "service_tier"]),
+    Pattern::value(&["response", "error"]),
+    Pattern::value(&["type"]),
+    Pattern::value(&["response", "output", "*", "type"]),
+    Pattern::value(&["response", "output", "*", "action", "type"]),
+];
+/// Whether a chunk carries choices at all.
+const CHOICES: &[Pattern] = &[
+    Pattern::value(&["choices"]),
+    Pattern::value(&["choices", "*"]),
+];
+
+const USAGE: usize = 0;
+const MODEL: usize = 1;
+const SERVICE_TIER: usize = 2;
+const ERROR: usize = 3;
+const TYPE: usize = 4;
+const OUTPUT_TYPE: usize = 5;
+const ACTION_TYPE: usize = 6;
+const TEXTS: std::ops::Range<usize> = 7..16;
+
+/// A longer usage object is none.
+const USAGE_BYTES: usize = 64 << 10;
+/// Bytes of English text that make one token, roughly; only for estimates.
+const BYTES_PER_TOKEN: u64 = 4;
+
+pub(super) struct OpenAiMeter {
+    operation: &'static str,
+    metering: Metering,
+    facts: RequestFacts,
+    kind: AnswerKind,
+    usage_injected: bool,
+    scan: JsonScan,
+    model: Option<String>,
+    service_tier: Option<String>,
+    usage: Option<Vec<u8>>,
+    /// Sum over the pictures of a stream, each of which states its own usage.
+    pictures: Option<Quantities>,
+    searches: u64,
+    output_text_bytes: u64,
+    failed_inside: bool,
+}
+
+impl OpenAiMeter {
+    pub(super) fn new(
+        route: &Route,
+        facts: &RequestFacts,
+        kind: AnswerKind,
+        usage_injected: bool,
+    ) -> Self {
+        Self {
+            operation: route.operation,
+            metering: route.metering,
+            facts: facts.clone(),
+            kind,
+            usage_injected,
+            scan: JsonScan::new(ANSWER),
+            model: None,
+            service_tier: None,
+            usage: None,
+            pictures: None,
+            searches: 0,
+            output_text_bytes: 0,
+            failed_inside: false,
+        }
+    }
+
+    /// Takes what a scanned answer or event says of the whole call. A usage object replaces the
+    /// one before: the last total counts.
+    fn take(&mut self, scan: &JsonScan) -> bool {
+        if self.model.is_none() {
+            self.model = scan.get(MODEL).filter(|model: &String| !model.is_empty());
+        }
+        if let Some(tier) = scan.get(SERVICE_TIER) {
+            self.service_tier = Some(tier);
+        }
+        if scan.raw(ERROR).is_some_and(|error| error != b"null") {
+            self.failed_inside = true;
+        }
+        let types = scan
+            .all(OUTPUT_TYPE)
+            .filter(|found| is(found, b"\"web_search_call\""));
+        // Opening a page or finding a word on it is no search.
+        let other = scan.all(ACTION_TYPE).filter(|found| {
+            is(found, b"\"open_page\"") || is(found, b"\"find\"") || is(found, b"\"find_in_page\"")
+        });
+        let searches = (types.count() as u64).saturating_sub(other.count() as u64);
+        self.searches = self.searches.max(searches);
+        let usage = scan
+            .raw(USAGE)
+            .filter(|raw| *raw != b"null" && raw.len() <= USAGE_BYTES);
+        if let Some(usage) = usage {
+            self.usage = Some(usage.to_vec());
+        }
+        usage.is_some()
+    }
+
+    fn take_texts(&mut self, scan: &JsonScan) {
+        self.output_text_bytes += TEXTS.map(|place| scan.length(place)).sum::<u64>();
+    }
+
+    /// A chunk of chat or completions.
+    fn chunk(&mut self, data: &[u8]) -> EventRole {
+        if data == b"[DONE]" {
+            return EventRole::Terminal;
+        }
+        let mut scan = std::mem::replace(&mut self.scan, JsonScan::new(&[]));
+        scan.restart(ANSWER);
+        scan.push(data);
+        let has_usage = self.take(&scan);
+        self.take_texts(&scan);
+        self.scan = scan;
+        if has_usage && self.usage_injected {
+            let choices = JsonScan::of(CHOICES, data);
+            // Usage beside a choice is read, but that choice is the caller's.
+            if choices.last(0).is_some() && choices.last(1).is_none() {
+                return EventRole::Hide;
+            }
+        }
+        EventRole::Pass
+    }
+
+    fn response_event(&mut self, name: &[u8], data: &[u8]) -> EventRole {
+        match name {
+            b"response.completed" | b"response.incomplete" => {
+                self.take(&JsonScan::of(RESPONSE, data));
+                EventRole::Terminal
+            }
+            b"response.failed" | b"response.cancelled" => {
+                self.take(&JsonScan::of(RESPONSE, data));
+                self.failed_inside = true;
+                EventRole::Terminal
+            }
+            b"response.created" | b"response.in_progress" | b"response.queued" => {
+                self.take(&JsonScan::of(RESPONSE, data));
+                EventRole::Pass
+            }
+            b"error" => {
+                self.failed_inside = true;
+                EventRole::Terminal
+            }
+            _ if name.ends_with(b".delta") => {
+                self.take_texts(&JsonScan::of(ANSWER, data));
+                EventRole::Pass
+            }
+            _ => EventRole::Pass,
+        }
+    }
+
+    /// Streams of transcription, speech, pictures and runs: the data is the object itself.
+    fn typed_event(&mut self, name: &[u8], data: &[u8]) -> EventRole {
+        if data == b"[DONE]" {
+            return EventRole::Terminal;
+        }
+        let scan = JsonScan::of(ANSWER, data);
+        match name {
+            b"transcript.text.done" | b"speech.audio.done" => {
+                self.take(&scan);
+                EventRole::Terminal
+            }
+            b"image_generation.completed" | b"image_edit.completed" => {
+                if self.take(&scan) {
+                    self.add_picture();
+                }
+                EventRole::Pass
+            }
+            b"error" => {
+                self.failed_inside = true;
+                EventRole::Pass
+            }
+            _ => {
+                if name.starts_with(b"thread.run.") && !name.starts_with(b"thread.run.step.") {
+                    self.take(&scan);
+                    self.failed_inside |= name == b"thread.run.failed";
+                } else if scan.raw(ERROR).is_some_and(|error| error != b"null") {
+                    self.failed_inside = true;
+                }
+                self.take_texts(&scan);
+                EventRole::Pass
+            }
+        }
+    }
+
+    fn add_picture(&mut self) {
+        let Some(raw) = self.usage.as_deref() else {
+            return;
+        };
+        if let Some(picture) = usage::quantities(raw, usage::Output::Pictures) {
+            let sum = self.pictures.get_or_insert_with(Quantities::new);
+            for (meter, amount) in picture
+                .iter()
+                .filter(|(meter, _)| *meter != Meter::Requests)
+            {
+                sum.add(meter, amount);
+            }
+        }
+    }
+
+    fn output(&self) -> usage::Output {
+        match self.operation {
+            "audio.speech" => usage::Output::Sound,
+            "images.generations" | "images.edits" => usage::Output::Pictures,
+            _ => usage::Output::Text,
+        }
+    }
+
+    /// Our own count, for answers that have none.
+    fn measured(&self) -> Option<Quantities> {
+        let one = Quantities::new().with(Meter::Requests, 1);
+        match self.operation {
+            "audio.speech" => Some(one.with(Meter::Characters, self.facts.characters?)),
+            "audio.transcriptions" | "audio.translations"
+                if request::billed_by_time(&self.facts) =>
+            {
+                Some(one.with(Meter::AudioMilliseconds, self.facts.audio_milliseconds?))
+            }
+            "containers.create" => Some(one.with(Meter::CodeSessions, 1)),
+            "images.generations" | "images.edits" | "images.variations" => {
+                Some(one.with(Meter::Images, self.facts.count.unwrap_or(1)))
+            }
+            _ => None,
+        }
+    }
+
+    fn estimated(&self) -> Option<Quantities> {
+        // A run's input stands on OpenAI's side; sound cannot be guessed from its text.
+        let by_text = matches!(
+            self.operation,
+            "chat.completions"
+                | "completions"
+                | "responses"
+                | "responses.compact"
+                | "embeddings"
+                | "decisions"
+        );
+        (by_text && !self.facts.background).then(|| {
+            Quantities::new()
+                .with(
+                    Meter::InputTokens,
+                    self.facts.input_text_bytes.div_ceil(BYTES_PER_TOKEN),
+                )
+                .with(
+                    Meter::OutputTokens,
+                    self.output_text_bytes.div_ceil(BYTES_PER_TOKEN),
+                )
+                .with(Meter::Requests, 1)
+        })
+    }
+
+    fn count(&mut self, complete: bool) -> (Quantities, ReadingBasis, bool) {
+        let one = Quantities::new().with(Meter::Requests, 1);
+        match self.metering {
+            Metering::Free => return (one, ReadingBasis::Free, false),
+            Metering::Deferred => return (one, ReadingBasis::Unknown, false),
+            Metering::Unknown => {
+                let seen = self.usage.as_deref();
+                let quantities = seen.and_then(|raw| usage::quantities(raw, usage::Output::Text));
+                return (quantities.unwrap_or(one), ReadingBasis::Unknown, !complete);
+            }
+            Metering::Usage | Metering::Measured => {}
+        }
+        if let Some(pictures) = self.pictures.take() {
+            return (
+                pictures.with(Meter::Requests, 1),
+                ReadingBasis::Reported,
+                !complete,
+            );
+        }
+        let reported = self
+            .usage
+            .as_deref()
+            .and_then(|raw| usage::quantities(raw, self.output()));
+        if let Some(mut quantities) = reported {
+            quantities.set(Meter::WebSearches, self.web_searches());
+            return (quantities, ReadingBasis::Reported, false);
+        }
+        if let Some(measured) = self.measured() {
+            return (measured, ReadingBasis::Measured, false);
+        }
+        match self.estimated() {
+            Some(estimated) => (estimated, ReadingBasis::Estimated, true),
+            None => (one, ReadingBasis::Unknown, true),
+        }
+    }
+
+    /// Models that search before every answer do not list their searches.
+    fn web_searches(&self) -> u64 {
+        let model = self
+            .model
+            .as_deref()
+            .or(self.facts.model.as_deref())
+            .unwrap_or("");
+        let always = self.operation == "chat.completions"
+            && (model.contains("-search-preview") || model.contains("-search-api"));
+        if always {
+            self.searches.max(1)
+        } else {
+            self.searches
+        }
+    }
+}
+
+impl ResponseMeter for OpenAiMeter {
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.kind == AnswerKind::Json && self.metering != Metering::Free {
+            self.scan.push(bytes);
+        }
+    }
+
+    fn event(&mut self, name: &[u8], data: &[u8]) -> EventRole {
+        if self.metering == Metering::Free || data.is_empty() {
+            return EventRole::Pass;
+        }
+        if matches!(self.operation, "chat.completions" | "completions") {
+            return self.chunk(data);
+        }
+        // Some streams name their events in the data only.
+        let kind: String;
+        let name = if name.is_empty() {
+            kind = JsonScan::of(ANSWER, data).get(TYPE).unwrap_or_default();
+            kind.as_bytes()
+        } else {
+            name
+        };
+        if self.operation == "responses" {
+            self.response_event(name, data)
+        } else {
+            self.typed_event(name, data)
+        }
+    }
+
+    fn reading(&mut self, complete: bool) -> Reading {
+        if self.kind == AnswerKind::Json {
+            let scan = std::mem::replace(&mut self.scan, JsonScan::new(&[]));
+            self.take(&scan);
+            self.take_texts(&scan);
+        }
+        let (quantities, basis, partial) = self.count(complete);
+        let provider_usage = self
+            .usage
+            .take()
+            .and_then(|raw| String::from_utf8(raw).ok());
+        let kept = matches!(
+            self.metering,
+            Metering::Usage | Metering::Measured | Metering::Unknown
+        );
+        Reading {
+            model: self.model.take().or_else(|| self.facts.model.clone()),
+            service_tier: self.service_tier.take(),
+            quantities,
+            basis,
+            partial,
+            failed_inside: self.failed_inside && self.kind == AnswerKind::EventStream,
+            modifiers: Vec::new(),
+            provider_usage: provider_usage.filter(|_| kept),
+        }
+    }
+}
+
+fn is(found: &crate::Found, text: &[u8]) -> bool {
+    found.raw.as_deref() == Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Classified, SseScan};
+    use http::Method;
+    use proptest::prelude::*;
+
+    fn route(path: &str) -> Route {
+        match crate::openai::routes::classify(&Method::POST, path) {
+            Classified::Forward(route) => route,
+            Classified::Refuse(refused) => panic!("{}", refused.code),
+        }
+    }
+
+    fn facts(model: &str) -> RequestFacts {
+        RequestFacts {
+            model: Some(model.to_owned()),
+            input_text_bytes: 400,
+            ..RequestFacts::default()
+        }
+    }
+
+    fn stream(
+        path: &str,
+        facts: &RequestFacts,
+        injected: bool,
+        chunks: &[&[u8]],
+    ) -> (Vec<EventRole>, Reading) {
+        let mut meter = OpenAiMeter::new(&route(path), facts, AnswerKind::EventStream, injected);
+        let mut scan = SseScan::new();
+        let mut roles = Vec::new();
+        for chunk in chunks {
+            scan.push(chunk, |event| {
+                roles.push(meter.event(event.name, event.data))
+            });
+        }
+        let complete = roles.contains(&EventRole::Terminal);
+        (roles, meter.reading(complete))
+    }
+
+    fn plain(path: &str, facts: &RequestFacts, body: &[u8]) -> Reading {
+        let mut meter = OpenAiMeter::new(&route(path), facts, AnswerKind::Json, false);
+        for piece in body.chunks(13) {
+            meter.bytes(piece);
+        }
+        meter.reading(true)
+    }
+
+    const CHAT: &[u8] = include_bytes!("../../fixtures/openai/chat_stream.sse");
+    const RESPONSES: &[u8] = include_bytes!("../../fixtures/openai/responses_stream.sse");
+
+    proptest! {
+        #[test]
+        fn any_split_of_a_stream_gives_the_same_reading(cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20)) {
+            for (path, body, injected) in [("/v1/chat/completions", CHAT, true), ("/v1/responses", RESPONSES, false)] {
+                let whole = stream(path, &facts("m"), injected, &[body]);
+                let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
+                places.sort_unstable();
+                let mut chunks = Vec::new();
+                let mut from = 0;
+                for place in places {
+                    chunks.push(&body[from..place]);
+                    from = place;
+                }
+                chunks.push(&body[from..]);
+                prop_assert_eq!(stream(path, &facts("m"), injected, &chunks), whole);
+            }
+        }
+    }
+
+    #[test]
+    fn the_usage_chunk_is_read_and_hidden_only_when_we_asked_for_it() {
+        use EventRole::{Hide, Pass, Terminal};
+        let (roles, reading) = stream("/v1/chat/completions", &facts("gpt-4o-mini"), true, &[CHAT]);
+        assert_eq!(roles, [Pass, Pass, Pass, Hide, Terminal]);
+        assert_eq!(reading.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+        assert_eq!(reading.service_tier.as_deref(), Some("default"));
+        assert_eq!(
+            (reading.basis, reading.partial),
+            (ReadingBasis::Reported, false)
+        );
+        assert_eq!(reading.quantities.get(Meter::InputTokens), 9);
+        assert_eq!(reading.quantities.get(Meter::OutputTokens), 12);
+        let verbatim = r#"{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":0}}"#;
+        assert_eq!(reading.provider_usage.as_deref(), Some(verbatim));
+        let (roles, _) = stream("/v1/chat/completions", &facts("m"), false, &[CHAT]);
+        assert_eq!(roles, [Pass, Pass, Pass, Pass, Terminal]);
+    }
+
+    #[test]
+    fn usage_beside_a_choice_is_read_and_shown() {
+        let body = b"data: {\"choices\":[{\"index\":0,\"delta\":{}}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n";
+        let (roles, reading) = stream("/v1/chat/completions", &facts("m"), true, &[body]);
+        assert_eq!(roles, [EventRole::Pass]);
+        assert_eq!(reading.quantities.get(Meter::OutputTokens), 4);
+    }
+
+    #[test]
+    fn a_stream_that_breaks_is_estimated() {
+        let cut = &CHAT[..CHAT.len() / 2 + 60];
+        let (_, reading) = stream("/v1/chat/completions", &facts("m"), true, &[cut]);
+        assert_eq!(
+            (reading.basis, reading.partial),
+            (ReadingBasis::Estimated, true)
+        );
+        assert_eq!(reading.quantities.get(Meter::InputTokens), 100);
+        assert_eq!(reading.quantities.get(Meter::OutputTokens), 3);
+    }
+
+    #[test]
+    fn an_error_inside_a_stream_is_noticed() {
+        let body = include_bytes!("../../fixtures/openai/chat_stream_error.sse");
+        let (_, reading) = stream("/v1/chat/completions", &facts("m"), true, &[body]);
+        assert!(reading.failed_inside && reading.partial);
+    }
+
+    #[test]
+    fn responses_say_everything_in_their_last_event() {
+        let (roles, reading) = stream("/v1/responses", &facts("gpt-5-mini"), false, &[RESPONSES]);
+        assert_eq!(roles.last(), Some(&EventRole::Terminal));
+        assert_eq!(reading.service_tier.as_deref(), Some("priority"));
+        assert_eq!(reading.quantities.get(Meter::CachedInputTokens), 100);
+        assert_eq!(reading.quantities.get(Meter::CacheWriteLongTokens), 32);
+        assert_eq!(reading.quantities.get(Meter::ReasoningTokens), 40);
+        assert_eq!(reading.quantities.get(Meter::WebSearches), 1);
+    }
+
+    #[test]
+    fn plain_answers() {
+        let chat = plain(
+            "/v1/chat/completions",
+            &facts("m"),
+            include_bytes!("../../fixtures/openai/chat_completion.json"),
+        );
+        assert_eq!(chat.quantities.get(Meter::CachedInputTokens), 1024);
+        assert_eq!(chat.quantities.get(Meter::InputTokens), 1200);
+        let embeddings = plain(
+            "/v1/embeddings",
+            &facts("m"),
+            include_bytes!("../../fixtures/openai/embeddings.json"),
+        );
+        assert_eq!(embeddings.quantities.get(Meter::InputTokens), 8);
+        assert_eq!(embeddings.model.as_deref(), Some("text-embedding-3-small"));
+        let tokens = plain(
+            "/v1/audio/transcriptions",
+            &facts("gpt-4o-transcribe"),
+            include_bytes!("../../fixtures/openai/transcription_tokens.json"),
+        );
+        assert_eq!(tokens.quantities.get(Meter::InputAudioTokens), 10);
+        let duration = plain(
+            "/v1/audio/transcriptions",
+            &facts("whisper-1"),
+            include_bytes!("../../fixtures/openai/transcription_duration.json"),
+        );
+        assert_eq!(duration.quantities.get(Meter::AudioMilliseconds), 9_254);
+        assert_eq!(duration.model.as_deref(), Some("whisper-1"));
+        let images = plain(
+            "/v1/images/generations",
+            &facts("gpt-image-1"),
+            include_bytes!("../../fixtures/openai/images.json"),
+        );
+        assert_eq!(images.quantities.get(Meter::OutputImageTokens), 50);
+        assert_eq!(images.quantities.get(Meter::InputImageTokens), 40);
+    }
+
+    #[test]
+    fn other_streams() {
+        let body = include_bytes!("../../fixtures/openai/transcription_stream.sse");
+        let (roles, reading) = stream(
+            "/v1/audio/transcriptions",
+            &facts("gpt-4o-transcribe"),
+            false,
+            &[body],
+        );
+        assert_eq!(roles, [EventRole::Pass, EventRole::Terminal]);
+        assert_eq!(reading.quantities.get(Meter::OutputTokens), 45);
+        let body = include_bytes!("../../fixtures/openai/speech_stream.sse");
+        let (_, reading) = stream(
+            "/v1/audio/speech",
+            &facts("gpt-4o-mini-tts"),
+            false,
+            &[body],
+        );
+        assert_eq!(reading.quantities.get(Meter::OutputAudioTokens), 101);
+    }
+
+    #[test]
+    fn what_has_no_usage_is_measured_or_said_to_be_unknown() {
+        let mut spoken = facts("tts-1");
+        spoken.characters = Some(11);
+        let mut meter = OpenAiMeter::new(
+            &route("/v1/audio/speech"),
+            &spoken,
+            AnswerKind::Other,
+            false,
+        );
+        meter.bytes(b"ID3 sound");
+        let reading = meter.reading(true);
+        assert_eq!(
+            (reading.basis, reading.quantities.get(Meter::Characters)),
+            (ReadingBasis::Measured, 11)
+        );
+
+        let mut heard = facts("whisper-1");
+        heard.audio_milliseconds = Some(1_500);
+        let mut meter = OpenAiMeter::new(
+            &route("/v1/audio/transcriptions"),
+            &heard,
+            AnswerKind::Other,
+            false,
+        );
+        let reading = meter.reading(true);
+        assert_eq!(
+            (
+                reading.basis,
+                reading.quantities.get(Meter::AudioMilliseconds)
+            ),
+            (ReadingBasis::Measured, 1_500)
+        );
+        heard.audio_milliseconds = None;
+        let mut meter = OpenAiMeter::new(
+            &route("/v1/audio/transcriptions"),
+            &heard,
+            AnswerKind::Other,
+            false,
+        );
+        let reading = meter.reading(true);
+        assert_eq!(
+            (reading.basis, reading.partial),
+            (ReadingBasis::Unknown, true)
+        );
+
+        let mut later = facts("gpt-5");
+        later.background = true;
+        let queued = plain(
+            "/v1/responses",
+            &later,
+            br#"{"status":"queued","model":"gpt-5","usage":null}"#,
+        );
+        assert_eq!(
+            (queued.basis, queued.partial),
+            (ReadingBasis::Unknown, true)
+        );
+    }
+}

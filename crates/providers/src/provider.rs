@@ -1,0 +1,84 @@
+//! What the gateway and the use cases know of an AI service.
+
+use bytes::Bytes;
+use diamond_domain::{Quantities, SecretValue, ServiceId};
+use http::{HeaderMap, Method};
+
+use crate::{
+    AnswerKind, Classified, ErrorAnswer, KeyVerdict, MultipartScan, OutboundRequest, OwnError,
+    RequestFacts, ResponseMeter, Route,
+};
+
+/// An AI service. Pure: it builds requests and reads answers, someone else sends bytes.
+pub trait Provider: Send + Sync {
+    /// Which service it is.
+    fn service(&self) -> &ServiceId;
+
+    /// Where its API is, without a slash at the end; the provider's own paths follow it.
+    fn default_base_url(&self) -> &'static str;
+
+    /// What a method and path (beginning with `/`, without query) are. Every path has a class.
+    fn classify(&self, method: &Method, path: &str) -> Classified;
+
+    /// The access token, in whichever place the provider's SDK puts its key.
+    fn presented_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str>;
+
+    /// Takes the caller's credential and whatever else selects an account out of the headers, and
+    /// puts the key in, marked sensitive.
+    ///
+    /// # Errors
+    /// [`UnusableKey`] when the key cannot stand in a header.
+    fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey>;
+
+    /// Reads a JSON body.
+    fn read_json(&self, route: &Route, body: &[u8]) -> RequestFacts;
+
+    /// Reads a form, as far as it has passed.
+    fn read_multipart(&self, route: &Route, form: &MultipartScan) -> RequestFacts;
+
+    /// The body to send instead, when metering needs a change to it; every byte that is not part
+    /// of the change stays as it is. With a change, the meter must be told.
+    fn prepare_json(&self, route: &Route, facts: &RequestFacts, body: &Bytes) -> Option<Bytes>;
+
+    /// The most that the call can use, as far as that can be told.
+    fn ceiling(&self, route: &Route, facts: &RequestFacts, limits: ModelLimits) -> Quantities;
+
+    /// A meter for the answer of a call that succeeded. `usage_injected` is whether
+    /// [`Provider::prepare_json`] changed the request, so that what it caused must be hidden.
+    fn meter(
+        &self,
+        route: &Route,
+        facts: &RequestFacts,
+        kind: AnswerKind,
+        usage_injected: bool,
+    ) -> Box<dyn ResponseMeter>;
+
+    /// The provider's name for the call.
+    fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str>;
+
+    /// What a failed answer says about the key: decided on status, headers and code together.
+    fn classify_failure(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> KeyVerdict;
+
+    /// An error of ours in the provider's shape.
+    fn own_error(&self, error: &OwnError) -> ErrorAnswer;
+
+    /// The cheapest call that proves a key; `None` when the service has none.
+    fn validation(&self, key: &SecretValue) -> Option<OutboundRequest>;
+
+    /// Reads the answer to [`Provider::validation`].
+    fn read_validation(&self, status: u16, body: &[u8]) -> KeyVerdict;
+}
+
+/// The key has characters that cannot stand in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the key has characters that cannot stand in a header")]
+pub struct UnusableKey;
+
+/// The limits of a model, where they are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ModelLimits {
+    /// The most input tokens of a call.
+    pub max_input_tokens: Option<u64>,
+    /// The most output tokens of a call.
+    pub max_output_tokens: Option<u64>,
+}
