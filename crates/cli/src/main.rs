@@ -1,1 +1,7 @@
-fn main() {}
+//! `diamond`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    diamond_cli::run(std::env::args_os())
+}

@@ -1,0 +1,201 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    commands::{
+        alarms, completion,
+        config::{SetProfile, UseProfile},
+        costs, keys, tenants, tokens, usage,
+    },
+    config::ConnectionArguments,
+    exit,
+};
+
+/// The command line of the Universal AI Key Manager.
+#[derive(Debug, Parser)]
+#[command(name = "diamond", version, after_help = exit::HELP)]
+pub struct CommandLine {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Address of the server (else DIAMOND_URL, else the profile's, else this machine)
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// Profile to use (else DIAMOND_PROFILE, else the default one)
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// File that holds the access token (else DIAMOND_TOKEN, else the profile's)
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// How to show data: a table for people, or exactly the API's JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: OutputForm,
+}
+
+impl Global {
+    /// What they say about the connection.
+    pub fn connection(&self) -> ConnectionArguments {
+        ConnectionArguments {
+            url: self.url.clone(),
+            profile: self.profile.clone(),
+            token_file: self.token_file.clone(),
+        }
+    }
+}
+
+/// How data is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keys, usage and costs
+    #[command(subcommand)]
+    Ai(Ai),
+    /// Tenants, tokens, audit, alarms
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Profiles of this command line: where servers are, and tokens for them
+    #[command(subcommand)]
+    Config(Config),
+    /// Write a completion script for a shell
+    Completion(completion::Arguments),
+}
+
+/// Keys, usage and costs.
+#[derive(Debug, Subcommand)]
+pub enum Ai {
+    /// Get a tenant's key for a service: the bare key on standard output
+    #[command(name = "keys:get")]
+    KeysGet(keys::GetArguments),
+    /// Supply a key for a tenant; its value is read from standard input
+    #[command(name = "keys:put")]
+    KeysPut(keys::PutArguments),
+    /// List a tenant's keys and their versions; never a value
+    #[command(name = "keys:list")]
+    KeysList(keys::ListArguments),
+    /// Revoke a version of a tenant's key
+    #[command(name = "keys:revoke")]
+    KeysRevoke(keys::RevokeArguments),
+    /// Show a tenant's True Production Cost
+    #[command(name = "costs:analyze")]
+    CostsAnalyze(costs::Arguments),
+    /// List usage events
+    #[command(name = "usage:list")]
+    UsageList(usage::ListArguments),
+}
+
+/// Tenants, tokens, audit, alarms.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Create a tenant
+    #[command(name = "tenant:create")]
+    TenantCreate(tenants::CreateArguments),
+    /// List tenants
+    #[command(name = "tenant:list")]
+    TenantList(tenants::ListArguments),
+    /// Create an access token: the bare token on standard output, this once
+    #[command(name = "token:create")]
+    TokenCreate(tokens::CreateArguments),
+    /// List access tokens; never their text
+    #[command(name = "token:list")]
+    TokenList(tokens::ListArguments),
+    /// Revoke an access token
+    #[command(name = "token:revoke")]
+    TokenRevoke(tokens::RevokeArguments),
+    /// Prove the audit chain; exit status 7 when it does not hold
+    #[command(name = "audit:verify")]
+    AuditVerify,
+    /// List alarms
+    #[command(name = "alarms:list")]
+    AlarmsList(alarms::ListArguments),
+}
+
+/// Profiles.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Keep a server's address and a token, which is read from standard input
+    SetProfile(SetProfile),
+    /// Choose the profile that is used when none is named
+    UseProfile(UseProfile),
+    /// List profiles; never their tokens
+    List,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_takes_a_token_or_a_key() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_long().unwrap_or_default();
+                assert!(
+                    !["token", "key", "api-key", "value", "secret"].contains(&name),
+                    "--{name} of {} would put a secret into the process list",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&CommandLine::command());
+    }
+
+    #[test]
+    fn the_documented_forms_are_understood() {
+        for line in [
+            "diamond ai keys:get hume zaxon",
+            "diamond ai keys:get openai zaxon --user u1 --tier managed-starter --purpose night",
+            "diamond ai keys:put openai zaxon --kind customer --no-validate --expected-version 0",
+            "diamond ai keys:list zaxon --service openai",
+            "diamond ai keys:revoke openai zaxon 2 --kind dedicated",
+            "diamond ai costs:analyze --tenant=zaxon --period=weekly --output json",
+            "diamond ai usage:list --tenant zaxon --limit 10",
+            "diamond admin tenant:create zaxon --tier managed-enterprise --no-reveal",
+            "diamond admin tenant:list",
+            "diamond admin token:create --tenant zaxon --scope keys:read --scope gateway",
+            "diamond admin token:create --tenant zaxon --scope keys:read,gateway --expires 30d",
+            "diamond admin token:list --tenant zaxon",
+            "diamond admin token:revoke tok_00000000000000000000000007",
+            "diamond admin audit:verify --url http://127.0.0.1:1",
+            "diamond admin alarms:list --state open",
+            "diamond config set-profile work --url https://keys.example.com",
+            "diamond completion bash",
+        ] {
+            let parsed = CommandLine::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_says_which_rule_it_breaks() {
+        let line = "diamond ai keys:get openai coaching-customer";
+        let refused = CommandLine::try_parse_from(line.split(' ')).unwrap_err();
+        assert!(refused.to_string().contains("must not end in `-customer`"));
+        assert_eq!(refused.exit_code(), 2);
+    }
+}

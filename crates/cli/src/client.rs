@@ -1,0 +1,176 @@
+//! Requests to the server.
+
+use std::time::Duration;
+
+use diamond_api_types::ErrorResponse;
+use reqwest::{
+    Method, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    config::{Connection, is_loopback},
+    failure::Failure,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(120);
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A server that can be asked.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    authorization: Option<HeaderValue>,
+}
+
+/// A successful answer, as it came.
+#[derive(Debug)]
+pub struct Answer {
+    url: String,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body's text, exactly.
+    pub fn text(&self) -> Result<&str, Failure> {
+        std::str::from_utf8(&self.body).map_err(|_| self.strange())
+    }
+
+    /// The body as what it should be.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|_| self.strange())
+    }
+
+    fn strange(&self) -> Failure {
+        Failure::Strange {
+            url: self.url.clone(),
+            status: self.status,
+        }
+    }
+}
+
+impl Client {
+    /// A client for the connection.
+    pub fn new(connection: &Connection) -> Result<Self, Failure> {
+        let mut builder = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            // Somewhere else is not where the token was meant to go.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&connection.url) {
+            // What is on this machine is not behind a proxy.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Failure::input(format!("no HTTP client can be made: {error}")))?;
+        let authorization = match &connection.token {
+            None => None,
+            Some(token) => {
+                let mut value = HeaderValue::try_from(format!("Bearer {}", token.as_str()))
+                    .map_err(|_| Failure::input("the token has letters that no token has"))?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        Ok(Self {
+            http,
+            url: connection.url.clone(),
+            authorization,
+        })
+    }
+
+    /// Reads something.
+    pub async fn get(&self, path: &[&str], query: &impl Serialize) -> Result<Answer, Failure> {
+        self.send(self.request(Method::GET, path)?.query(query))
+            .await
+    }
+
+    /// Asks for something to be done.
+    pub async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, Failure> {
+        self.send(json(self.request(Method::POST, path)?, body)?)
+            .await
+    }
+
+    /// Supplies something; repeating it under the same key changes nothing.
+    pub async fn put(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        idempotency_key: &str,
+    ) -> Result<Answer, Failure> {
+        let request = self
+            .request(Method::PUT, path)?
+            .header(IDEMPOTENCY_KEY, idempotency_key);
+        self.send(json(request, body)?).await
+    }
+
+    /// Takes something away.
+    pub async fn delete(&self, path: &[&str], query: &impl Serialize) -> Result<Answer, Failure> {
+        self.send(self.request(Method::DELETE, path)?.query(query))
+            .await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Result<reqwest::RequestBuilder, Failure> {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::input("the server's address cannot carry a path"))?
+            .pop_if_empty()
+            .extend(path);
+        let mut request = self.http.request(method, url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+        let unreachable = |error: &reqwest::Error| Failure::Unreachable {
+            url: self.url.to_string(),
+            reason: root_cause(error),
+        };
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| unreachable(&error))?
+            .to_vec();
+        let answer = Answer {
+            url: self.url.to_string(),
+            status: status.as_u16(),
+            body,
+        };
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let error: ErrorResponse = answer.read()?;
+        Err(Failure::Refused {
+            status: answer.status,
+            body: Box::new(error.error),
+        })
+    }
+}
+
+fn json(
+    request: reqwest::RequestBuilder,
+    body: &impl Serialize,
+) -> Result<reqwest::RequestBuilder, Failure> {
+    let body = serde_json::to_vec(body).map_err(|error| Failure::input(error.to_string()))?;
+    Ok(request.header(CONTENT_TYPE, "application/json").body(body))
+}
+
+/// The innermost reason: the outer ones only say that sending failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", TIMEOUT.as_secs());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

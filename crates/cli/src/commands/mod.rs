@@ -1,0 +1,65 @@
+//! The commands, one file a noun.
+
+pub mod alarms;
+pub mod audit;
+pub mod completion;
+pub mod config;
+pub mod costs;
+pub mod keys;
+mod session;
+pub mod tenants;
+pub mod tokens;
+pub mod usage;
+
+pub use session::Session;
+
+use crate::{
+    Terminal,
+    arguments::{Admin, Ai, Command, Config},
+    failure::Failure,
+};
+
+/// Does what the command says.
+pub async fn execute(
+    command: Command,
+    session: &Session<'_>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    match command {
+        Command::Ai(Ai::KeysGet(arguments)) => keys::get(arguments, session, terminal).await,
+        Command::Ai(Ai::KeysPut(arguments)) => keys::put(arguments, session, terminal).await,
+        Command::Ai(Ai::KeysList(arguments)) => keys::list(arguments, session, terminal).await,
+        Command::Ai(Ai::KeysRevoke(arguments)) => keys::revoke(arguments, session, terminal).await,
+        Command::Ai(Ai::CostsAnalyze(arguments)) => {
+            costs::analyze(arguments, session, terminal).await
+        }
+        Command::Ai(Ai::UsageList(arguments)) => usage::list(arguments, session, terminal).await,
+        Command::Admin(Admin::TenantCreate(arguments)) => {
+            tenants::create(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TenantList(arguments)) => {
+            tenants::list(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TokenCreate(arguments)) => {
+            tokens::create(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TokenList(arguments)) => {
+            tokens::list(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TokenRevoke(arguments)) => {
+            tokens::revoke(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::AuditVerify) => audit::verify(session, terminal).await,
+        Command::Admin(Admin::AlarmsList(arguments)) => {
+            alarms::list(arguments, session, terminal).await
+        }
+        Command::Config(Config::SetProfile(arguments)) => {
+            config::set_profile(arguments, session, terminal)
+        }
+        Command::Config(Config::UseProfile(arguments)) => {
+            config::use_profile(&arguments, session, terminal)
+        }
+        Command::Config(Config::List) => config::list(session, terminal),
+        Command::Completion(arguments) => completion::write(&arguments, terminal),
+    }
+}
