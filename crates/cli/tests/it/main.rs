@@ -240,5 +240,29 @@ async fn costs_are_shown_in_tables() {
         "GET /api/analytics/tpc/zaxon?period=daily"
     );
     assert!(run.errors.contains("1 events have no known price"));
-    insta::assert_snapshot!(run.output, @"");
+    insta::assert_snapshot!(run.output, @r"
+                                    USD
+        direct cost         1.000000000
+        SG&A                0.100000000
+        compliance          0.050000000
+        TPC                 1.150000000
+        paid by the tenant  0.000000000
+        charge              1.150000000
+        profit              0.000000000
+        direct cost before  0.800000000
+        change                     0.25
+        calls                         2
+        users                         1
+        mean per user       1.000000000
+        median              1.000000000
+        p95                 1.000000000
+        p99                 1.000000000
+        standard deviation  0.000000000
+
+        SERVICE  CODE       CALLS  DIRECT COST USD  PAID BY TENANT USD  UNPRICED
+        openai   15-OPENAI      2      1.000000000         0.000000000         1
+
+        USER  CALLS  DIRECT COST USD
+        u-1       2      1.000000000
+        ");
 }

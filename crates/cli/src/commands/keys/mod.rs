@@ -111,6 +111,9 @@ mod tests {
             retired_at: None,
             revoked_at: None,
         };
-        insta::assert_snapshot!(versions_table(&[version]), @"");
+        insta::assert_snapshot!(versions_table(&[version]), @r"
+        SERVICE  KIND       VERSION  STATE   HEALTH                              PAYER     REVEALED  FINGERPRINT  CREATED
+        openai   dedicated        1  active  limited until 2026-11-20T10:00:05Z  platform  yes       9f2c4e       2026-11-20T09:00:00Z
+        ");
     }
 }
