@@ -4,7 +4,12 @@ use diamond_domain::{Alarm, RequestId, TenantId};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use crate::{Db, DbError, reading::Reading, tokens::tenant_key, transaction::Writing};
+use crate::{
+    Db, DbError,
+    reading::{Reading, to_number},
+    tokens::tenant_key,
+    transaction::Writing,
+};
 
 /// What people have done about an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -119,9 +124,14 @@ pub(crate) async fn list_of_all(
     rows.iter().map(read).collect()
 }
 
-/// Raises an alarm, for `system.rs`: counts up the one that is not closed, or begins a new one.
-/// `true` when it is new.
-pub(crate) async fn raise(db: &Db, alarm: &Alarm, now: Timestamp) -> Result<bool, DbError> {
+/// Raises an alarm, for `system.rs`: adds `count` raises to the one that is not closed, or begins a
+/// new one. `true` when it is new.
+pub(crate) async fn raise(
+    db: &Db,
+    alarm: &Alarm,
+    count: u64,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     // The same letters and order as every generated id, under the prefix of alarms.
     let request = RequestId::generate(now).to_string();
     let id = request.replacen(RequestId::PREFIX, "alm_", 1);
@@ -129,10 +139,10 @@ pub(crate) async fn raise(db: &Db, alarm: &Alarm, now: Timestamp) -> Result<bool
     let row = sqlx::query(
         "INSERT INTO alarms
              (id, code, tenant, subject, detail, first_seen_at, last_seen_at, count, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, 1, 'open')
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, 'open')
          ON CONFLICT (code, COALESCE(tenant, ''), subject) WHERE state <> 'closed'
          DO UPDATE SET
-             count = alarms.count + 1,
+             count = alarms.count + excluded.count,
              detail = excluded.detail,
              last_seen_at = CASE WHEN excluded.last_seen_at > alarms.last_seen_at
                  THEN excluded.last_seen_at ELSE alarms.last_seen_at END
@@ -144,6 +154,7 @@ pub(crate) async fn raise(db: &Db, alarm: &Alarm, now: Timestamp) -> Result<bool
     .bind(&alarm.subject)
     .bind(&alarm.detail)
     .bind(now.as_microsecond())
+    .bind(to_number(count)?)
     .fetch_one(writing.connection())
     .await?;
     let raised = Reading(&row).text("id")?;

@@ -82,6 +82,11 @@ impl Db {
             }
         };
         if engine == Engine::Sqlite {
+            if url.contains(":memory:") || url.contains("mode=memory") {
+                return Err(DbError::Settings {
+                    reason: "a database in memory would be gone with its connection".to_owned(),
+                });
+            }
             let file = SqliteConnectOptions::from_str(url)?;
             keep_private(file.get_filename()).await?;
         }
@@ -158,11 +163,6 @@ async fn set_up_sqlite(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx:
 async fn keep_private(file: &Path) -> Result<(), DbError> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    if file.as_os_str().is_empty() || file == Path::new(":memory:") {
-        return Err(DbError::Settings {
-            reason: "a database in memory would be another one for each connection".to_owned(),
-        });
-    }
     let opened = tokio::fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -184,4 +184,38 @@ async fn keep_private(file: &Path) -> Result<(), DbError> {
         opened.set_permissions(private).await.map_err(unusable)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Row as _;
+
+    #[tokio::test]
+    async fn every_sqlite_connection_is_set_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("c.db").display());
+        let db = Db::connect(&url).await.unwrap();
+        // The second connection is opened while the first is held.
+        let mut connections = Vec::new();
+        for _ in 0..2 {
+            connections.push(db.pool.acquire().await.unwrap());
+        }
+        for connection in &mut connections {
+            for (pragma, expected) in [
+                ("PRAGMA synchronous", 2),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA busy_timeout", 10_000),
+                ("PRAGMA secure_delete", 1),
+            ] {
+                let row = sqlx::query(pragma).fetch_one(&mut **connection).await;
+                let value: i64 = row.unwrap().try_get(0).unwrap();
+                assert_eq!(value, expected, "{pragma}");
+            }
+            let row = sqlx::query("PRAGMA journal_mode")
+                .fetch_one(&mut **connection)
+                .await;
+            assert_eq!(row.unwrap().try_get::<String, _>(0).unwrap(), "wal");
+        }
+    }
 }

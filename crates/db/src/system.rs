@@ -109,8 +109,13 @@ pub async fn record_last_uses(db: &Db, uses: &[(TokenId, Timestamp)]) -> Result<
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn raise_alarm(db: &Db, alarm: &Alarm, now: Timestamp) -> Result<bool, DbError> {
-    alarms::raise(db, alarm, now).await
+pub async fn raise_alarm(
+    db: &Db,
+    alarm: &Alarm,
+    count: u64,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    alarms::raise(db, alarm, count, now).await
 }
 
 /// Anchors the head of an audit chain; `false` when the anchor stands at this sequence or further

@@ -1,0 +1,15 @@
+//! Every promise of the control database, on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+#[macro_use]
+mod support;
+
+mod alarms;
+mod anchors;
+mod changes;
+mod key_versions;
+mod opening;
+mod sealed;
+mod tenants;
+mod tokens;
