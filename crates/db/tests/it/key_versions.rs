@@ -185,7 +185,7 @@ async fn the_platforms_secrets_are_apart(place: &Place) {
     let listed = operator::list_platform_key_versions(&db, &admin.name)
         .await
         .unwrap();
-    assert_eq!(listed, [admin.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&admin));
     let tenant = tenant_id("coaching");
     assert_eq!(
         key_versions::list(&db, &tenant, &admin.name).await.unwrap(),

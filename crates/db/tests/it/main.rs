@@ -1,6 +1,10 @@
 //! Every promise of the control database, on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking"
+)]
 
 #[macro_use]
 mod support;
