@@ -30,18 +30,16 @@ pub(crate) fn run(shared: &Arc<Shared>) {
         }
 
         let file = state.file.clone();
-        let segment = state.segments.last().copied();
         let (end, bytes) = (state.next, state.file_bytes);
+        state.flushing = true;
         let flushed = MutexGuard::unlocked(&mut state, || file.sync_data());
+        state.flushing = false;
         match flushed {
+            // Undoing a write failed meanwhile: then this flush means nothing either.
+            Ok(()) if state.failure.is_some() => {}
             Ok(()) => {
-                // A new segment may have begun meanwhile; then this one is durable anyway.
-                if state.segments.last().copied() == segment {
-                    state.durable_bytes = state.durable_bytes.max(bytes);
-                }
-                if state.failure.is_none() {
-                    state.settle(end);
-                }
+                state.durable_bytes = bytes;
+                state.settle(end);
             }
             Err(error) => state.fail(error),
         }

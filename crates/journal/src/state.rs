@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, path::PathBuf, sync::Arc};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub durable: u64,
     /// Records below this number are wanted durable.
     pub wanted: u64,
+    /// Whether the commit thread is flushing, with the lock released.
+    pub flushing: bool,
     /// Who waits until records below the number are durable.
     pub waiters: Vec<(u64, oneshot::Sender<Result<(), JournalError>>)>,
     /// The size at which a new segment is tried.
@@ -74,6 +76,7 @@ impl State {
             next: end,
             durable: end,
             wanted: end,
+            flushing: false,
             waiters: Vec::new(),
             roll_at: options.segment_bytes,
             scratch: Vec::new(),
@@ -169,15 +172,14 @@ impl Shared {
         }
     }
 
-    /// Undoes a write that failed. When even that fails, nobody knows what the file holds.
+    /// Undoes a write that failed, durably, so that the next write cannot be followed by the rest
+    /// of this one. When even that fails, nobody knows what the file holds.
     fn take_back(&self, state: &mut State, error: io::Error) -> JournalError {
         let undone = state.file.truncate(state.file_bytes);
         match undone.and_then(|()| state.file.sync_data()) {
+            // The flush says nothing of what was written before: the commit thread's own, which
+            // may be under way, may have failed for that.
             Ok(()) => {
-                // The flush covered what had been written before, too.
-                state.durable_bytes = state.file_bytes;
-                state.settle(state.next);
-                self.settled.notify_all();
                 if is_full(&error) {
                     return JournalError::Full(error);
                 }
@@ -191,7 +193,12 @@ impl Shared {
 
     /// Begins a new segment, after everything in the present one is durable. Holds up writers for
     /// the flushes; it happens once in `segment_bytes`.
-    pub(crate) fn roll(&self, state: &mut State) -> Result<(), JournalError> {
+    pub(crate) fn roll(&self, state: &mut MutexGuard<'_, State>) -> Result<(), JournalError> {
+        // A second flush beside one that fails could succeed, without meaning anything.
+        while state.flushing {
+            self.settled.wait(state);
+        }
+        let state: &mut State = state;
         state.check()?;
         if state.file_bytes == SEGMENT_HEADER_BYTES {
             return Ok(());
