@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Makes the Python environment of the SDK tests and the tour in target/venv, or leaves it alone when
+# it is there and holds what tests/sdk/requirements.txt asks for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=${CARGO_TARGET_DIR:-target}/venv
+requirements=tests/sdk/requirements.txt
+# What the environment was made from; written last, so that a broken attempt is made anew.
+stamp=$venv/made-from
+wanted=$(python3 --version; cat "$requirements")
+
+if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    exit 0
+fi
+mkdir -p "$(dirname "$venv")"
+# Tests that run at once may all find it missing: one makes it, the others wait.
+exec 9>"$venv.lock"
+flock 9
+if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    exit 0
+fi
+echo "Making the Python environment in $venv"
+rm -rf -- "$venv"
+python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+printf '%s\n' "$wanted" >"$stamp"
