@@ -1,0 +1,54 @@
+//! Which company a request is for.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode, header::CONTENT_TYPE};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::{body::SimBody, control, openai, request::Request, service::Service, world::World};
+
+/// The connection is to close without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the simulated service closed the connection without an answer")]
+pub(crate) struct NoAnswer;
+
+/// Answers one request.
+pub(crate) async fn answer(
+    world: &Arc<World>,
+    request: http::Request<Incoming>,
+) -> Result<Response<SimBody>, NoAnswer> {
+    let (prefix, request) = Request::read(request).await.ok_or(NoAnswer)?;
+    if prefix == "_sim" {
+        return Ok(control::answer(world, &request));
+    }
+    match Service::named(&prefix) {
+        Some(Service::Openai) => openai::answer(world, request).await,
+        Some(service) => {
+            world.bill.refuse(service, None, "not_simulated");
+            Ok(json_response(StatusCode::NOT_IMPLEMENTED, &not_simulated(service)))
+        }
+        None => {
+            let message = format!("no company has the prefix `/{prefix}`");
+            let body = json!({"error": {"code": "unknown_prefix", "message": message}});
+            Ok(json_response(StatusCode::NOT_FOUND, &body))
+        }
+    }
+}
+
+fn not_simulated(service: Service) -> Value {
+    let message = format!(
+        "{} has its prefix and its keys here, but its API is not simulated yet",
+        service.as_str()
+    );
+    json!({"error": {"code": "not_simulated", "service": service.as_str(), "message": message}})
+}
+
+/// An answer in JSON that is on no bill.
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<SimBody> {
+    let mut response = Response::new(SimBody::plain(body.to_string()));
+    *response.status_mut() = status;
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

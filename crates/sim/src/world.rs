@@ -1,0 +1,92 @@
+//! Everything that the simulated world remembers.
+
+use std::{path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    bill::{Bill, SavedBill},
+    cache::PromptCache,
+    clock::Clock,
+    faults::FaultBox,
+    ids::Ids,
+    keys::{Key, KeyTable},
+    openai,
+    recorder::Recorder,
+};
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) keys: KeyTable,
+    pub(crate) bill: Arc<Bill>,
+    pub(crate) faults: FaultBox,
+    pub(crate) recorder: Recorder,
+    pub(crate) cache: PromptCache,
+    pub(crate) openai: openai::State,
+}
+
+/// What is kept between two runs.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    keys: Vec<Key>,
+    bill: SavedBill,
+    organization: openai::Organization,
+}
+
+impl World {
+    /// A world in which nothing has happened.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let clock = Clock::default();
+        let now = clock.now();
+        Ok(Self {
+            ids: Ids::new()?,
+            keys: KeyTable::new(now),
+            bill: Arc::default(),
+            faults: FaultBox::default(),
+            recorder: Recorder::default(),
+            cache: PromptCache::default(),
+            openai: openai::State::new(now),
+            clock,
+        })
+    }
+
+    /// Takes up an earlier run, if the file exists.
+    pub(crate) fn load(&self, file: &Path) -> anyhow::Result<()> {
+        let bytes = match std::fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let saved: Saved = serde_json::from_slice(&bytes)?;
+        self.keys.load(saved.keys);
+        self.bill.load(saved.bill);
+        *self.openai.organization.lock() = saved.organization;
+        Ok(())
+    }
+
+    /// Writes down what the next run takes up. The file before stays whole until the new one is.
+    pub(crate) fn save(&self, file: &Path) -> anyhow::Result<()> {
+        let saved = Saved {
+            keys: self.keys.list(|_| true),
+            bill: self.bill.save(),
+            organization: self.openai.organization.lock().clone(),
+        };
+        let new = file.with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(&saved)?)?;
+        std::fs::rename(&new, file)?;
+        Ok(())
+    }
+
+    /// Back to the beginning.
+    pub(crate) fn reset(&self) {
+        let now = self.clock.now();
+        self.keys.reset(now);
+        self.bill.reset();
+        self.faults.clear();
+        self.recorder.reset();
+        self.cache.reset();
+        self.openai.reset(now);
+    }
+}

@@ -1,0 +1,1 @@
+//! The simulator through its front door.
