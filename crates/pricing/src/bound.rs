@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     catalog::Catalog,
     ratio::Ratio,
-    row::{ModelPrice, Threshold, Tier},
+    row::{ModelPrice, Threshold, Tier, lineage},
     schedule::Schedule,
     service::Service,
 };
@@ -131,7 +131,7 @@ fn charged_otherwise(schedule: &Schedule<'_>) -> Option<bool> {
 fn dearest_of(schedule: &Schedule<'_>, whole: Meter) -> Option<Option<Ratio>> {
     let mut dearest: Option<Ratio> = None;
     for &meter in Meter::ALL {
-        if !is_within(meter, whole) {
+        if !lineage(meter).any(|meter| meter == whole) {
             continue;
         }
         let Some(rate) = schedule.rate(meter).ok()? else {
@@ -164,15 +164,4 @@ fn modified(row: &ModelPrice, meter: Meter, rate: Ratio) -> Option<Ratio> {
         dearest = dearest.plus(*extra)?;
     }
     Some(dearest)
-}
-
-fn is_within(meter: Meter, whole: Meter) -> bool {
-    let mut next = Some(meter);
-    while let Some(meter) = next {
-        if meter == whole {
-            return true;
-        }
-        next = meter.part_of();
-    }
-    false
 }

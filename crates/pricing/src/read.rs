@@ -1,5 +1,6 @@
 //! From a catalog text to rows. Every bad row is reported by name; nothing stops at the first.
 
+mod check;
 mod convert;
 mod raw;
 

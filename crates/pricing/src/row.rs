@@ -10,6 +10,11 @@ use crate::ratio::Ratio;
 /// Dollars for one unit of a meter.
 pub(crate) type Rates = BTreeMap<Meter, Ratio>;
 
+/// A meter, the one that it is a part of, and so on.
+pub(crate) fn lineage(meter: Meter) -> impl Iterator<Item = Meter> {
+    std::iter::successors(Some(meter), |meter| meter.part_of())
+}
+
 /// Whether a provider still offers a model. It says nothing on the price: a call that was answered
 /// is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,14 +112,8 @@ pub(crate) struct Factors(pub BTreeMap<Meter, Ratio>);
 impl Factors {
     /// The factor that holds for a meter.
     pub fn of(&self, meter: Meter) -> Ratio {
-        let mut next = Some(meter);
-        while let Some(meter) = next {
-            if let Some(&factor) = self.0.get(&meter) {
-                return factor;
-            }
-            next = meter.part_of();
-        }
-        Ratio::ONE
+        let found = lineage(meter).find_map(|meter| self.0.get(&meter));
+        found.copied().unwrap_or(Ratio::ONE)
     }
 }
 

@@ -5,7 +5,7 @@ use diamond_domain::{Meter, Quantities};
 use crate::{
     query::Unpriced,
     ratio::Ratio,
-    row::{ModelPrice, Modifier, Threshold, Tier},
+    row::{ModelPrice, Modifier, Rates, Threshold, Tier, lineage},
 };
 
 /// A row under one tier, one threshold and some modifiers.
@@ -128,12 +128,10 @@ impl<'a> Schedule<'a> {
 
     /// Dollars for one unit: the meter's own rate, else that of the whole it is a part of.
     pub fn rate(&self, meter: Meter) -> Result<Option<Ratio>, OutOfRange> {
-        let mut next = Some(meter);
-        while let Some(meter) = next {
+        for meter in lineage(meter) {
             if let Some(rate) = self.own_rate(meter)? {
                 return Ok(Some(rate));
             }
-            next = meter.part_of();
         }
         Ok(None)
     }
@@ -161,7 +159,7 @@ impl<'a> Schedule<'a> {
         let above_factor = self
             .above
             .map_or(Ratio::ONE, |above| above.factors.of(meter));
-        let explicit = |rates: &crate::row::Rates| rates.get(&meter).copied();
+        let explicit = |rates: &Rates| rates.get(&meter).copied();
         let product = if self.fallback {
             let base = explicit(&self.row.fallback);
             base.map(|rate| [rate, tier_factor, above_factor])

@@ -6,7 +6,7 @@ use diamond_domain::{Meter, ServiceId};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use toml::value::Datetime;
 
-use super::raw;
+use super::{check, raw};
 use crate::{
     ratio::Ratio,
     row::{Factors, ModelLimits, ModelPrice, ModelStatus, Modifier, Rates, Threshold, Tier},
@@ -14,10 +14,10 @@ use crate::{
 
 /// Collects reasons while conversion goes on.
 #[derive(Default)]
-struct Reasons(Vec<String>);
+pub(super) struct Reasons(Vec<String>);
 
 impl Reasons {
-    fn say(&mut self, reason: impl Into<String>) {
+    pub fn say(&mut self, reason: impl Into<String>) {
         self.0.push(reason.into());
     }
 }
@@ -85,9 +85,7 @@ pub(super) fn model(
             None => return Err(reasons.0),
         },
     };
-    check_rates(&row, &mut reasons);
-    check_factors(&row, &mut reasons);
-    check_ambiguity(&row, &mut reasons);
+    check::row(&row, &mut reasons);
     if reasons.0.is_empty() {
         Ok(row)
     } else {
@@ -232,80 +230,5 @@ fn modifier(name: &str, raw: raw::Modifier, reasons: &mut Reasons) -> Modifier {
     Modifier {
         factors: factors(&place, raw.multiply, reasons),
         add: rates(&place, raw.add, reasons),
-    }
-}
-
-fn check_rates(row: &ModelPrice, reasons: &mut Reasons) {
-    let proper = row
-        .tiers
-        .values()
-        .map(|tier| &tier.rates)
-        .chain([&row.rates]);
-    if proper.into_iter().all(BTreeMap::is_empty) && row.fallback.is_empty() {
-        reasons.say("the row has no rate");
-    }
-    for (name, modifier) in &row.modifiers {
-        for meter in modifier.add.keys() {
-            let rated = row
-                .tiers
-                .values()
-                .map(|tier| &tier.rates)
-                .chain([&row.rates]);
-            if !rated.into_iter().any(|rates| rates.contains_key(meter)) {
-                reasons.say(format!(
-                    "`modifiers.{name}` adds to `{meter}`, which has no rate"
-                ));
-            }
-        }
-    }
-}
-
-/// A factor on a meter that is charged at its whole's rate would silently do nothing.
-fn check_factors(row: &ModelPrice, reasons: &mut Reasons) {
-    let rated: Vec<Meter> = row.meters().collect();
-    let within = |meter: Meter, key: Meter| {
-        let mut next = Some(meter);
-        while let Some(meter) = next {
-            if meter == key {
-                return true;
-            }
-            next = meter.part_of();
-        }
-        false
-    };
-    let tiers = row.tiers.values().flat_map(|tier| {
-        let above = tier.above.iter().map(|above| &above.factors);
-        above.chain([&tier.factors])
-    });
-    let all = tiers
-        .chain(row.above.iter().map(|above| &above.factors))
-        .chain(row.modifiers.values().map(|modifier| &modifier.factors));
-    for &key in all.flat_map(|factors| factors.0.keys()) {
-        // `multiply = "0.5"` names both directions, and a model may well have only one.
-        let both = matches!(key, Meter::InputTokens | Meter::OutputTokens);
-        if !both && !rated.iter().any(|&meter| within(meter, key)) {
-            reasons.say(format!(
-                "a factor is given for `{key}`, which has no rate of its own"
-            ));
-        }
-    }
-}
-
-/// Two explicit rates for one circumstance: which one holds would be a guess.
-fn check_ambiguity(row: &ModelPrice, reasons: &mut Reasons) {
-    for (name, tier) in row.tiers.iter().filter(|(_, tier)| tier.above.is_empty()) {
-        for above in &row.above {
-            for meter in above
-                .rates
-                .keys()
-                .filter(|meter| tier.rates.contains_key(meter))
-            {
-                reasons.say(format!(
-                    "`{meter}` has a rate in tier `{name}` and another above {} input tokens: \
-                     give the tier its own `above`",
-                    above.input_tokens
-                ));
-            }
-        }
     }
 }
