@@ -63,6 +63,10 @@ impl Ratio {
     /// The product, or `None` when it cannot be kept exactly.
     #[must_use]
     pub fn times(self, other: Self) -> Option<Self> {
+        // Most factors are one; the common divisors are what pricing a call spends its time on.
+        if other == Self::ONE {
+            return Some(self);
+        }
         // Cancelling across first keeps the product in lowest terms without a larger intermediate.
         let left = greatest_common_divisor(self.numerator, other.denominator);
         let right = greatest_common_divisor(other.numerator, self.denominator);
