@@ -123,6 +123,7 @@ impl From<Refusal> for AppError {
             RefusalKind::Forbidden => AppErrorKind::Forbidden,
             RefusalKind::NotFound => AppErrorKind::NotFound,
             RefusalKind::Limited => AppErrorKind::Limited,
+            RefusalKind::Invalid => AppErrorKind::Invalid,
         };
         Self::new(kind, refusal.code(), refusal.to_string())
     }

@@ -43,7 +43,7 @@ impl App {
         let totals = Totals::of(&rows);
         let before = Totals::of(&previous).direct;
         let cost = parts.settings.overheads.allocate(totals.direct);
-        let charge = Plan::CostRecovery.charge(&cost);
+        let charged = Plan::default().charge(&cost);
         Ok(TpcReport {
             tenant_id: tenant.clone(),
             period: match span {
@@ -56,8 +56,8 @@ impl App {
             compliance: see_cost.then_some(cost.compliance),
             tpc: see_cost.then_some(cost.tpc),
             tenant_paid: totals.tenant_paid,
-            charge,
-            profit: see_cost.then_some(charge - cost.tpc),
+            charge: charged.charge,
+            profit: see_cost.then_some(charged.profit),
             calls: totals.calls,
             unpriced_events: totals.unpriced,
             partial_events: totals.partial,
@@ -66,7 +66,7 @@ impl App {
             trend: TrendView {
                 previous_range,
                 previous_direct_cost: see_cost.then_some(before),
-                change: Trend::between(totals.direct, before).change_text(),
+                change: Trend::between(totals.direct, before).change.map(|change| change.to_string()),
             },
             watermark,
         })

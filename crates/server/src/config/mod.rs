@@ -2,9 +2,11 @@
 
 mod check;
 mod load;
+mod reference;
 mod sections;
 
 pub use load::{ConfigError, DEFAULT_FILE, load};
+pub use reference::reference;
 pub use sections::{
     ApiSection, Config, CostsSection, DatabaseSection, GatewaySection, JournalSection, LeasesSection,
     LogFormat, LogSection, OutboundSection, SecretsSection, ServerSection, ServiceSection,

@@ -1,0 +1,85 @@
+//! The chain of who touched which key.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// Hands out a key some times, then stops the server cleanly, so that everything is anchored.
+async fn some_history(world: &mut World) {
+    let token = world.ready_tenant("zaxon").await;
+    for _ in 0..5 {
+        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await.with(200);
+    }
+    world.server.terminate();
+    assert!(world.server.wait().success());
+}
+
+async fn verify(world: &World) -> Value {
+    world.operate(Method::GET, "/api/audit/verify", Value::Null).await.with(200)
+}
+
+fn last_segment(world: &World) -> std::path::PathBuf {
+    let mut segments: Vec<_> = std::fs::read_dir(world.data().join("audit"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && path.metadata().unwrap().len() > 0)
+        .collect();
+    segments.sort();
+    segments.pop().unwrap()
+}
+
+#[tokio::test]
+async fn a_whole_chain_is_proved() {
+    let mut world = World::start().await;
+    some_history(&mut world).await;
+    world.start_server_again().await;
+    let verdict = verify(&world).await;
+    assert_eq!(verdict["ok"], true, "{verdict}");
+    // A tenant, a key, a token, five reveals.
+    assert_eq!(verdict["entries"], 8, "{verdict}");
+}
+
+#[tokio::test]
+async fn a_cut_tail_is_found() {
+    let mut world = World::start().await;
+    some_history(&mut world).await;
+    // The last record, cut off cleanly: in itself the rest is a perfect chain.
+    let path = last_segment(&world);
+    let bytes = std::fs::read(&path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("key_reveal"), "entries are readable JSON");
+    let shorter = bytes.len() - 40;
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(shorter as u64).unwrap();
+    world.start_server_again().await;
+    let verdict = verify(&world).await;
+    assert_eq!(verdict["ok"], false, "{verdict}");
+    assert_eq!(verdict["outcome"], "truncated", "{verdict}");
+    let status = world.cli(&world.operator).args(["admin", "audit:verify"]).output().unwrap();
+    assert_eq!(status.status.code(), Some(7), "{status:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_served_when_the_chain_cannot_be_written() {
+    let mut world = World::start().await;
+    let token = world.ready_tenant("zaxon").await;
+    let lease = async |world: &World| {
+        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await
+    };
+    lease(&world).await.with(200);
+    world.server.terminate();
+    assert!(world.server.wait().success());
+    // A folder that is not ours any more cannot be written, whoever we are.
+    let audit = world.data().join("audit");
+    std::fs::rename(&audit, world.data().join("audit.away")).unwrap();
+    std::fs::write(&audit, "in the way").unwrap();
+    let data = world.data();
+    let mut server = diamond_test_support::ServerProcess::spawn(
+        &diamond_test_support::binary("diamond-server"),
+        |command| {
+            command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data);
+        },
+    );
+    assert!(!server.wait().success(), "a server without an audit log does not serve");
+    assert!(server.output().contains("audit"), "and says why: {}", server.output());
+}

@@ -1,0 +1,18 @@
+//! The whole system from outside: real processes, real files, real HTTP, the real command line.
+//! Only the AI services are simulated, by `diamond-sim`, which shares no code with us.
+
+mod access;
+mod audit;
+mod canary;
+mod cli;
+mod crash;
+mod gateway;
+mod generated;
+mod keys;
+mod sdk;
+mod settings;
+mod tenants;
+mod tokens;
+mod tpc;
+mod usage;
+mod world;

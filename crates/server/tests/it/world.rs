@@ -1,0 +1,255 @@
+//! A simulator and a server, each a process of its own, on ports and in folders of their own.
+
+use std::{path::PathBuf, process::Command};
+
+use diamond_test_support::{ServerProcess, binary};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Every scope but `operator`.
+pub const TENANT_SCOPES: &[&str] = &[
+    "keys:read",
+    "keys:write",
+    "keys:reveal",
+    "gateway",
+    "usage:write",
+    "usage:read",
+    "cost:read",
+    "audit:read",
+    "tenants:admin",
+    "tokens:admin",
+];
+
+/// The outside world and the system under test.
+pub struct World {
+    pub sim: ServerProcess,
+    pub sim_url: String,
+    pub server: ServerProcess,
+    pub url: String,
+    pub dir: TempDir,
+    pub operator: String,
+    pub client: reqwest::Client,
+    environment: Vec<(String, String)>,
+}
+
+/// An answer: its status and its JSON.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub json: Value,
+}
+
+impl Answer {
+    /// The JSON, when the status is this one.
+    #[track_caller]
+    pub fn with(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.json);
+        self.json
+    }
+
+    /// The code of our error envelope, when the status is this one.
+    #[track_caller]
+    pub fn refused(self, status: u16) -> String {
+        let json = self.with(status);
+        let code = json["error"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("no error code in {json}")).to_owned()
+    }
+}
+
+impl World {
+    /// Starts both on SQLite in an empty folder.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more environment for the server.
+    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+        let sim = ServerProcess::spawn(&binary("diamond-sim"), |command| {
+            command.args(["serve", "--listen", "127.0.0.1:0"]);
+        });
+        let line = sim.line_with("127.0.0.1:").await;
+        let sim_url = format!("http://{}", address_in(&line));
+        let dir = tempfile::tempdir().unwrap();
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let (server, url) = serve(&dir, &sim_url, &environment).await;
+        let operator = std::fs::read_to_string(dir.path().join("data/operator-token")).unwrap();
+        Self {
+            sim,
+            sim_url,
+            server,
+            url,
+            operator: operator.trim().to_owned(),
+            dir,
+            client: reqwest::Client::new(),
+            environment,
+        }
+    }
+
+    /// Starts the server again on the same folder; the old one must have ended.
+    pub async fn start_server_again(&mut self) {
+        let (server, url) = serve(&self.dir, &self.sim_url, &self.environment).await;
+        self.server = server;
+        self.url = url;
+    }
+
+    /// Where the server keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Sends a request to the API.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer { status, headers, json }
+    }
+
+    /// As the operator.
+    pub async fn operate(&self, method: Method, path: &str, body: Value) -> Answer {
+        let body = (!body.is_null()).then_some(body);
+        self.send(method, path, Some(&self.operator), body.as_ref()).await
+    }
+
+    /// Makes a tenant.
+    pub async fn tenant(&self, id: &str) {
+        let body = json!({ "id": id, "tier": "managed-enterprise" });
+        self.operate(Method::POST, "/api/tenants", body).await.with(201);
+    }
+
+    /// Makes a tenant's token with these scopes.
+    pub async fn token(&self, tenant: &str, scopes: &[&str]) -> String {
+        let body = json!({
+            "tenantId": tenant, "name": "test", "owner": "tests", "purpose": "a test",
+            "scopes": scopes,
+        });
+        let made = self.operate(Method::POST, "/api/tokens", body).await.with(201);
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A key that the simulator knows.
+    pub async fn sim_key(&self) -> String {
+        let keys = self.sim_get("/_sim/keys?service=openai").await;
+        let keys = keys["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["kind"] != "admin").unwrap();
+        key["value"].as_str().unwrap().to_owned()
+    }
+
+    /// Gives a tenant the simulator's key.
+    pub async fn put_key(&self, tenant: &str) {
+        let body = json!({ "apiKey": self.sim_key().await });
+        let path = format!("/api/keys/openai/{tenant}/dedicated");
+        self.operate(Method::PUT, &path, body).await.with(200);
+    }
+
+    /// A tenant with a key and a token that may do everything of its own.
+    pub async fn ready_tenant(&self, id: &str) -> String {
+        self.tenant(id).await;
+        self.put_key(id).await;
+        self.token(id, TENANT_SCOPES).await
+    }
+
+    /// Asks the simulator.
+    pub async fn sim_get(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.sim_url);
+        self.client.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Tells the simulator.
+    pub async fn sim_post(&self, path: &str, body: Value) {
+        let url = format!("{}{path}", self.sim_url);
+        let answer = self.client.post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// A call through the gateway.
+    pub async fn call(&self, path: &str, token: &str, body: &Value) -> reqwest::Response {
+        self.client
+            .post(format!("{}/gateway/openai/v1/{path}", self.url))
+            .bearer_auth(token)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// A small chat completion, to its end.
+    pub async fn chat(&self, token: &str, model: &str) -> Value {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }] });
+        let response = self.call("chat/completions", token, &body).await;
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
+    /// All events of a tenant, as the operator sees them.
+    pub async fn events(&self, tenant: &str) -> Vec<Value> {
+        let path = format!("/api/usage/events?tenantId={tenant}&limit=1000");
+        let page = self.operate(Method::GET, &path, Value::Null).await.with(200);
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// The command line, pointed at this server with this token.
+    pub fn cli(&self, token: &str) -> Command {
+        let mut command = Command::new(binary("diamond"));
+        command
+            .env("DIAMOND_URL", &self.url)
+            .env("DIAMOND_TOKEN", token)
+            .env("HOME", self.dir.path())
+            .env_remove("XDG_CONFIG_HOME");
+        command
+    }
+}
+
+async fn serve(
+    dir: &TempDir,
+    sim_url: &str,
+    environment: &[(String, String)],
+) -> (ServerProcess, String) {
+    let data = dir.path().join("data");
+    let mut server = ServerProcess::spawn(&binary("diamond-server"), |command| {
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&data)
+            .env("DIAMOND_LOG__FORMAT", "json")
+            .env("DIAMOND_SERVICES__OPENAI__BASE_URL", format!("{sim_url}/openai"))
+            .envs(environment.iter().map(|(name, value)| (name, value)));
+    });
+    let line = server.line_with("\"serving\"").await;
+    let url = format!("http://{}", address_in(&line));
+    server.until_ready(&format!("{url}/readyz")).await;
+    (server, url)
+}
+
+/// The `127.0.0.1:PORT` in a line.
+fn address_in(line: &str) -> String {
+    let start = line.find("127.0.0.1:").expect("a line with an address");
+    let address: String = line[start..]
+        .chars()
+        .take_while(|letter| letter.is_ascii_digit() || ".:".contains(*letter))
+        .collect();
+    address.trim_end_matches(['.', ':']).to_owned()
+}
+
+/// Half a dozen decimal digits behind the point are not enough: nano-dollars, exactly.
+pub fn nanos(text: &Value) -> i128 {
+    text.as_str().unwrap().parse::<diamond_domain::Money>().unwrap().nanos()
+}
