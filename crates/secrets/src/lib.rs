@@ -1,6 +1,17 @@
 //! The port [`SecretStore`] with its contract suite, and the embedded adapter: values sealed in the
 //! control database.
+//!
+//! Three layers of keys: the master key ([`MasterKeySource`], or any [`KeyWrapper`] such as a KMS)
+//! wraps a data key for each tenant and one for the platform; a data key seals values. The master
+//! key is never in the database, so the database alone, or its backup, opens nothing.
 
+pub mod contract;
+mod key;
+mod master;
+mod sealed;
 mod store;
 
+pub use key::SecretKey;
+pub use master::{KeyWrapper, MasterKey, MasterKeyError, MasterKeySource, WrapError};
+pub use sealed::SealedStore;
 pub use store::{Precondition, SecretError, SecretStore, StoredVersion};

@@ -67,6 +67,12 @@ pub enum SecretError {
         /// The version.
         version: SecretVersion,
     },
+    /// A record of the store itself, which belongs to no single version, is damaged.
+    #[error("the secret store is damaged: {what}")]
+    Damaged {
+        /// Which record.
+        what: &'static str,
+    },
     /// The store cannot be reached; try again.
     #[error("the secret store cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -79,7 +85,8 @@ pub enum SecretError {
 ///
 /// **Put** is compare-and-set and idempotent by `request_id`: repeating a put that succeeded, with
 /// the same name and value, returns the same version and stores nothing; with another name or
-/// value it is [`SecretError::RequestReused`]. Of concurrent puts with the same precondition on
+/// value it is [`SecretError::RequestReused`]. Request ids of different tenants have nothing to do
+/// with each other. Of concurrent puts with the same precondition on
 /// one version, exactly one succeeds. A returned version is durable.
 ///
 /// **Get** returns exactly what was put or an error; never another secret's value, another
