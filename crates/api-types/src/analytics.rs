@@ -106,11 +106,11 @@ pub struct GetTpcResponse {
     #[schema(value_type = Option<words::Money>)]
     pub tpc_usd: Option<Money>,
     /// What the tenant pays the providers itself, with its own keys; in no other field.
-    #[schema(value_type = Option<words::Money>)]
-    pub tenant_paid_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub tenant_paid_usd: Money,
     /// What the tenant pays by its plan.
-    #[schema(value_type = Option<words::Money>)]
-    pub charge_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub charge_usd: Money,
     /// Charge less True Production Cost.
     #[schema(value_type = Option<words::Money>)]
     pub profit_usd: Option<Money>,
@@ -143,8 +143,8 @@ pub struct ServiceCostResponse {
     #[schema(value_type = Option<words::Money>)]
     pub direct_cost_usd: Option<Money>,
     /// What the tenant pays the provider itself.
-    #[schema(value_type = Option<words::Money>)]
-    pub tenant_paid_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub tenant_paid_usd: Money,
     /// How many calls.
     pub calls: u64,
     /// How many events have no known price.
@@ -194,6 +194,12 @@ pub struct UserCostResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrendResponse {
+    /// The first instant of the span compared with.
+    #[schema(value_type = words::Timestamp)]
+    pub previous_from: Timestamp,
+    /// The first instant after it.
+    #[schema(value_type = words::Timestamp)]
+    pub previous_to: Timestamp,
     /// Direct cost of the same elapsed part of the period before.
     #[schema(value_type = Option<words::Money>)]
     pub previous_direct_cost_usd: Option<Money>,
@@ -210,14 +216,14 @@ pub struct TenantCostResponse {
     #[schema(value_type = words::TenantId)]
     pub tenant_id: TenantId,
     /// What the platform owes the providers.
-    #[schema(value_type = Option<words::Money>)]
-    pub direct_cost_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub direct_cost_usd: Money,
     /// Direct cost and allocations.
-    #[schema(value_type = Option<words::Money>)]
-    pub tpc_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub tpc_usd: Money,
     /// What the tenant pays the providers itself.
-    #[schema(value_type = Option<words::Money>)]
-    pub tenant_paid_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub tenant_paid_usd: Money,
     /// How many calls.
     pub calls: u64,
     /// How many events have no known price.
@@ -232,11 +238,11 @@ pub struct SeriesPointResponse {
     #[schema(value_type = words::Timestamp)]
     pub from: Timestamp,
     /// What the platform owes the providers.
-    #[schema(value_type = Option<words::Money>)]
-    pub direct_cost_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub direct_cost_usd: Money,
     /// What the tenant pays the providers itself.
-    #[schema(value_type = Option<words::Money>)]
-    pub tenant_paid_usd: Option<Money>,
+    #[schema(value_type = words::Money)]
+    pub tenant_paid_usd: Money,
     /// How many calls.
     pub calls: u64,
 }

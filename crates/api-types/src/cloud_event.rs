@@ -28,10 +28,10 @@ pub struct UsageCloudEvent {
     #[schema(pattern = "^diamond\\.usage\\.v1$", example = "diamond.usage.v1")]
     pub kind: String,
     /// The caller's own name for the fact.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 256)]
     pub id: String,
     /// Which of the caller's systems speaks.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 256)]
     pub source: String,
     /// When the call began.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,7 +59,7 @@ pub struct LeaseKeyResponse {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PutKeyRequest {
     /// The key itself: one line of visible ASCII.
-    #[schema(value_type = String, min_length = 1, max_length = 4096, pattern = "^[!-~]+$")]
+    #[schema(value_type = String, min_length = 8, max_length = 1024, pattern = "^[!-~]+$")]
     pub api_key: SecretText,
     /// Whether to ask the provider if it knows the key before keeping it.
     #[serde(default = "yes")]
@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_key_is_validated_unless_said_otherwise() {
-        let put: PutKeyRequest = serde_json::from_str(r#"{"apiKey":"sk-1"}"#).unwrap();
+        let put: PutKeyRequest = serde_json::from_str(r#"{"apiKey":"sk-12345"}"#).unwrap();
         assert!(put.validate);
-        assert!(!format!("{put:?}").contains("sk-1"));
+        assert!(!format!("{put:?}").contains("sk-12345"));
     }
 }

@@ -32,12 +32,6 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The text, owned.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.0
-    }
 }
 
 impl FromStr for Label {
@@ -52,6 +46,12 @@ impl FromStr for Label {
             return Err(LabelError::Control);
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> Self {
+        label.0
     }
 }
 

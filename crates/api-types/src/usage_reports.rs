@@ -20,11 +20,11 @@ pub const REPORTS_MAX: usize = 1_000;
 pub struct UsageReport {
     /// The caller's own name for the fact, unique within tenant and `source`. Telling it twice
     /// changes nothing.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 256)]
     pub id: String,
     /// Which of the caller's systems speaks; empty when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 256)]
     pub source: Option<String>,
     /// Whose call; the token's tenant when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,11 +38,11 @@ pub struct UsageReport {
     #[schema(value_type = words::ServiceId)]
     pub service: ServiceId,
     /// Which model.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 256)]
     pub model: String,
     /// Which kind of call (`chat.completions`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 256)]
     pub operation: Option<String>,
     /// When the call began; now when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub struct UsageReport {
     pub status: Option<u16>,
     /// The provider's name for the call. A call that the gateway saw under it is the same fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 256)]
     pub provider_request_id: Option<String>,
     /// The W3C trace of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -82,8 +82,8 @@ fn totals(report: &GetTpcResponse) -> String {
         ("SG&A", or_dash(report.sga_usd)),
         ("compliance", or_dash(report.compliance_usd)),
         ("TPC", or_dash(report.tpc_usd)),
-        ("paid by the tenant", or_dash(report.tenant_paid_usd)),
-        ("charge", or_dash(report.charge_usd)),
+        ("paid by the tenant", report.tenant_paid_usd.to_string()),
+        ("charge", report.charge_usd.to_string()),
         ("profit", or_dash(report.profit_usd)),
         (
             "direct cost before",
@@ -120,7 +120,7 @@ fn services(report: &GetTpcResponse) -> String {
                 or_dash(row.component_code.as_ref()),
                 row.calls.to_string(),
                 or_dash(row.direct_cost_usd),
-                or_dash(row.tenant_paid_usd),
+                row.tenant_paid_usd.to_string(),
                 row.unpriced_events.to_string(),
             ]
         }),
