@@ -84,17 +84,19 @@ def main():
     os.makedirs(folder, mode=0o700, exist_ok=True)
     tour = Tour(options, folder)
     failure = None
+    keep = bool(options.data)
     try:
         tour.walk()
         walking = False
         if options.stay:
-            tour.what_next()
+            what_next(tour)
             stay_up(tour, stopping)
     except Stopped:
         if not options.stay:
             failure = "stopped before the end"
     except TourError as error:
         failure = describe(error)
+        keep = True
     finally:
         # A second Ctrl-C does not leave the programs behind half stopped.
         walking = False
@@ -105,11 +107,12 @@ def main():
             failure = f"{failure}\n{error}" if failure else f"stopping failed: {error}"
     if failure:
         print(f"\nFAILED: {failure}", file=sys.stderr)
-        if not options.data:
-            print(f"The data of this run is kept in {folder}", file=sys.stderr)
-        sys.exit(1)
-    if not options.data:
+        if keep:
+            print(f"The data and logs of this run are in {folder}", file=sys.stderr)
+    if not keep:
         shutil.rmtree(folder, ignore_errors=True)
+    if failure:
+        sys.exit(1)
     print("Stopped." if options.stay else "Every step held.", flush=True)
 
 

@@ -183,7 +183,7 @@ class Tour:
         ).json()
         require(leased["apiKey"] == self.notebook.key("zaxon"), "the API gave another key")
         show("POST /api/keys/openai/zaxon")
-        show(json.dumps({**leased, "apiKey": masked(leased["apiKey"])}))
+        show(json.dumps({**leased, "apiKey": masked(leased["apiKey"])}, ensure_ascii=False))
         printed = self.diamond.run(["ai", "keys:get", "openai", "zaxon"], token).strip()
         require(printed == leased["apiKey"], "the command line gave another key")
         show(f"diamond ai keys:get openai zaxon: {masked(printed)}")
