@@ -104,7 +104,6 @@ impl Keyring {
     /// A key that is only limited or suspect is given: the provider decides about each call.
     pub fn pin(&self, service: &ServiceId, tenant: &TenantId) -> Result<PinnedKey, NoKey> {
         let now = self.clock.now();
-        let (service, tenant) = (service.clone(), tenant.clone());
         let customer = SecretName::Customer {
             service: service.clone(),
             tenant: tenant.clone(),
@@ -113,22 +112,23 @@ impl Keyring {
             Ok(pinned) => return Ok(pinned),
             Err(found) => found,
         };
-        let mut sources = vec![(customer, found)];
-        if found.goes_on() {
-            let dedicated = SecretName::Dedicated {
-                service: service.clone(),
-                tenant: tenant.clone(),
-            };
-            match self.pin_secret(&dedicated, now) {
-                Ok(pinned) => return Ok(pinned),
-                Err(found) => sources.push((dedicated, found)),
-            }
+        let no_key = |sources| {
+            let (service, tenant) = (service.clone(), tenant.clone());
+            NoKey::from_tried(Tried {
+                service,
+                tenant,
+                sources,
+            })
+        };
+        if !found.goes_on() {
+            return Err(no_key(vec![(customer, found)]));
         }
-        Err(NoKey::from_tried(Tried {
-            service,
-            tenant,
-            sources,
-        }))
+        let dedicated = SecretName::Dedicated {
+            service: service.clone(),
+            tenant: tenant.clone(),
+        };
+        self.pin_secret(&dedicated, now)
+            .map_err(|behind| no_key(vec![(customer, found), (dedicated, behind)]))
     }
 
     /// What a provider's answer says about a version.
