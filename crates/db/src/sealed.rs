@@ -1,6 +1,8 @@
 //! Rows of the embedded secret store. The texts are sealed elsewhere; nothing here can read them,
 //! and only the crate `secrets` uses this module.
 
+use std::collections::BTreeMap;
+
 use diamond_domain::{SecretName, SecretVersion, TenantId};
 use jiff::Timestamp;
 
@@ -84,16 +86,17 @@ pub enum Appended {
     RequestTaken,
 }
 
-/// The setting of this name.
+/// All settings, as they are at one instant.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn setting(db: &Db, name: &str) -> Result<Option<String>, DbError> {
-    let row = sqlx::query("SELECT value FROM sealed_settings WHERE name = $1")
-        .bind(name)
-        .fetch_optional(&db.pool)
+pub async fn settings(db: &Db) -> Result<BTreeMap<String, String>, DbError> {
+    let rows = sqlx::query("SELECT name, value FROM sealed_settings")
+        .fetch_all(&db.pool)
         .await?;
-    row.map(|row| Reading(&row).text("value")).transpose()
+    rows.iter()
+        .map(|row| Ok((Reading(row).text("name")?, Reading(row).text("value")?)))
+        .collect()
 }
 
 /// Stores settings that belong together, all or none: none when the first is there already.

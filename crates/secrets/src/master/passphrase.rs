@@ -97,15 +97,15 @@ pub(super) async fn derive(
 
 /// The stored parameters, made at the first start; of two first starts at once, one wins.
 async fn stored_derivation(db: &Db) -> Result<Derivation, MasterKeyError> {
-    if sealed::setting(db, SETTING).await?.is_none() {
+    if !sealed::settings(db).await?.contains_key(SETTING) {
         let text = serde_json::to_string(&Derivation::generate()?)
             .map_err(|error| MasterKeyError::Derivation(error.to_string()))?;
         sealed::create_settings(db, &[(SETTING, &text)]).await?;
     }
-    let stored = sealed::setting(db, SETTING).await?;
+    let settings = sealed::settings(db).await?;
+    let stored = settings.get(SETTING);
     stored
-        .as_deref()
-        .and_then(Derivation::read)
+        .and_then(|text| Derivation::read(text))
         .ok_or(MasterKeyError::Parameters)
 }
 

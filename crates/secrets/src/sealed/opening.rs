@@ -70,13 +70,11 @@ impl SealedStore {
     }
 }
 
+/// Check value and root, read at one instant: another node may be making them.
 async fn stored(db: &Db) -> Result<(Option<String>, Option<String>), SecretError> {
-    let read = async |name| sealed::setting(db, name).await;
-    let check = read(CHECK).await;
-    let check = check.map_err(|error| super::unless_damaged(error, || DAMAGED_CHECK))?;
-    let root = read(ROOT).await;
-    let root = root.map_err(|error| super::unless_damaged(error, || DAMAGED_ROOT))?;
-    Ok((check, root))
+    let settings = sealed::settings(db).await;
+    let mut settings = settings.map_err(|error| from_db(error, "the store's settings"))?;
+    Ok((settings.remove(CHECK), settings.remove(ROOT)))
 }
 
 /// Makes check value and root together; does nothing when another node was faster.

@@ -87,7 +87,8 @@ async fn equal_values_look_different(place: &Place) {
     let db = place.open().await;
     let store = try_store(&db, master(1)).await.unwrap();
     for (secret, request) in [("ai-openai-zaxon", "a"), ("ai-hume-zaxon", "b")] {
-        let put = store.put(&name(secret), &value(CANARY), Precondition::None, request);
+        let (secret, canary) = (name(secret), value(CANARY));
+        let put = store.put(&secret, &canary, Precondition::None, request);
         put.await.unwrap();
     }
     let rows = place
