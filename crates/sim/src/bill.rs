@@ -86,20 +86,36 @@ impl Bill {
     pub(crate) fn open(self: &Arc<Self>, call: Call) -> Entry {
         let mut books = self.books.lock();
         let place = books.calls.len();
-        books.calls.push(Call { open: true, cut: false, ..call });
-        Entry { bill: Arc::clone(self), place, resets: books.resets, closed: false }
+        books.calls.push(Call {
+            open: true,
+            cut: false,
+            ..call
+        });
+        Entry {
+            bill: Arc::clone(self),
+            place,
+            resets: books.resets,
+            closed: false,
+        }
     }
 
     /// Counts a refusal. `reason` is the error's code, else its status.
     pub(crate) fn refuse(&self, service: Service, key_id: Option<&str>, reason: &str) {
-        let tally = Tally { service, key_id: key_id.map(str::to_owned), name: reason.to_owned() };
+        let tally = Tally {
+            service,
+            key_id: key_id.map(str::to_owned),
+            name: reason.to_owned(),
+        };
         *self.books.lock().refused.entry(tally).or_default() += 1;
     }
 
     /// Counts a call that costs nothing and has no line on the bill.
     pub(crate) fn count_unbilled(&self, service: Service, key_id: &str, operation: &str) {
-        let tally =
-            Tally { service, key_id: Some(key_id.to_owned()), name: operation.to_owned() };
+        let tally = Tally {
+            service,
+            key_id: Some(key_id.to_owned()),
+            name: operation.to_owned(),
+        };
         *self.books.lock().unbilled.entry(tally).or_default() += 1;
     }
 
@@ -109,7 +125,12 @@ impl Bill {
         let chosen = |call: &&Call| {
             call.service == service && key_id.is_none_or(|key_id| call.key_id == key_id)
         };
-        let total: u128 = books.calls.iter().filter(chosen).map(Call::cost_nanos).sum();
+        let total: u128 = books
+            .calls
+            .iter()
+            .filter(chosen)
+            .map(Call::cost_nanos)
+            .sum();
         let calls: Vec<Value> = books.calls.iter().filter(chosen).map(Call::view).collect();
         let counted = |tallies: &BTreeMap<Tally, u64>| {
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
@@ -132,21 +153,35 @@ impl Bill {
     /// Shows every call of a company to a function, in the order they came in.
     pub(crate) fn for_each(&self, service: Service, mut look: impl FnMut(&Call)) {
         let books = self.books.lock();
-        books.calls.iter().filter(|call| call.service == service).for_each(&mut look);
+        books
+            .calls
+            .iter()
+            .filter(|call| call.service == service)
+            .for_each(&mut look);
     }
 
     /// Forgets everything.
     pub(crate) fn reset(&self) {
         let mut books = self.books.lock();
-        *books = Books { resets: books.resets + 1, ..Books::default() };
+        *books = Books {
+            resets: books.resets + 1,
+            ..Books::default()
+        };
     }
 
     /// What to keep for the next run. A call that is still going out counts as cut.
     pub(crate) fn save(&self) -> SavedBill {
         let books = self.books.lock();
-        let closed = |call: &Call| Call { open: false, cut: call.cut || call.open, ..call.clone() };
+        let closed = |call: &Call| Call {
+            open: false,
+            cut: call.cut || call.open,
+            ..call.clone()
+        };
         let listed = |tallies: &BTreeMap<Tally, u64>| {
-            tallies.iter().map(|(tally, count)| (tally.clone(), *count)).collect()
+            tallies
+                .iter()
+                .map(|(tally, count)| (tally.clone(), *count))
+                .collect()
         };
         SavedBill {
             calls: books.calls.iter().map(closed).collect(),

@@ -26,7 +26,10 @@ pub(crate) struct Frame {
 impl Frame {
     /// A piece that costs nothing of its own.
     pub(crate) fn free(bytes: impl Into<Bytes>) -> Self {
-        Self { bytes: bytes.into(), counts: Vec::new() }
+        Self {
+            bytes: bytes.into(),
+            counts: Vec::new(),
+        }
     }
 }
 
@@ -90,8 +93,12 @@ impl SimBody {
         if body.manner.made_whole
             && let Some(entry) = &body.entry
         {
-            body.frames.iter().for_each(|frame| entry.add(&frame.counts));
-            body.frames.iter_mut().for_each(|frame| frame.counts.clear());
+            body.frames
+                .iter()
+                .for_each(|frame| entry.add(&frame.counts));
+            body.frames
+                .iter_mut()
+                .for_each(|frame| frame.counts.clear());
         }
         // Nobody asks for the end of an empty body.
         if body.frames.is_empty() {
@@ -108,13 +115,16 @@ impl SimBody {
     /// Bills everything that would have gone out, although nothing will.
     pub(crate) fn act_without_answer(mut self) {
         if let Some(entry) = self.entry.take() {
-            self.frames.iter().for_each(|frame| entry.add(&frame.counts));
+            self.frames
+                .iter()
+                .for_each(|frame| entry.add(&frame.counts));
         }
     }
 
     fn breaks_now(&self) -> bool {
         self.manner.cut.is_some_and(|cut| {
-            cut.after_chunks.is_some_and(|most| self.sent_chunks >= most)
+            cut.after_chunks
+                .is_some_and(|most| self.sent_chunks >= most)
                 || cut.after_bytes.is_some_and(|most| self.sent_bytes >= most)
         })
     }
@@ -161,7 +171,9 @@ impl SimBody {
     }
 
     fn wait(&mut self, context: &mut Context<'_>, time: Duration) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
         ready!(sleep.as_mut().poll(context));
         self.sleep = None;
         Poll::Ready(())
@@ -191,7 +203,10 @@ impl http_body::Body for SimBody {
             body.delayed = true;
         }
         body.delayed = false;
-        Poll::Ready(body.send_next().map(|bytes| Ok(http_body::Frame::data(bytes))))
+        Poll::Ready(
+            body.send_next()
+                .map(|bytes| Ok(http_body::Frame::data(bytes))),
+        )
     }
 
     fn is_end_stream(&self) -> bool {

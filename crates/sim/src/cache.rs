@@ -50,7 +50,10 @@ impl PromptCache {
                 }
             }
         }
-        Cached { read, written: end - read }
+        Cached {
+            read,
+            written: end - read,
+        }
     }
 
     /// Forgets everything.
@@ -61,7 +64,9 @@ impl PromptCache {
 
 /// FNV-1a over more bytes.
 fn fold(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -73,12 +78,36 @@ mod tests {
         let cache = PromptCache::default();
         // 1,200 tokens: kept up to 1,024 + 128 = 1,152
         let prompt = "four".repeat(1_200);
-        assert_eq!(cache.look("a", &prompt), Cached { read: 0, written: 1_152 });
-        assert_eq!(cache.look("a", &prompt), Cached { read: 1_152, written: 0 });
-        assert_eq!(cache.look("b", &prompt), Cached { read: 0, written: 1_152 });
+        assert_eq!(
+            cache.look("a", &prompt),
+            Cached {
+                read: 0,
+                written: 1_152
+            }
+        );
+        assert_eq!(
+            cache.look("a", &prompt),
+            Cached {
+                read: 1_152,
+                written: 0
+            }
+        );
+        assert_eq!(
+            cache.look("b", &prompt),
+            Cached {
+                read: 0,
+                written: 1_152
+            }
+        );
         // 1,300 tokens with the same beginning: kept up to 1,280
         let longer = format!("{prompt}{}", "more".repeat(100));
-        assert_eq!(cache.look("a", &longer), Cached { read: 1_152, written: 128 });
+        assert_eq!(
+            cache.look("a", &longer),
+            Cached {
+                read: 1_152,
+                written: 128
+            }
+        );
         assert_eq!(cache.look("a", &"four".repeat(1_023)), Cached::default());
     }
 }

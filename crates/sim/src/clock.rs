@@ -20,7 +20,9 @@ impl Clock {
     pub(crate) fn now(&self) -> i64 {
         let machine = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+            .map_or(0, |since| {
+                i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+            });
         machine.saturating_add(self.ahead_seconds.load(Ordering::Relaxed))
     }
 

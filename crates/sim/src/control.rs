@@ -28,9 +28,8 @@ pub(crate) fn answer(world: &World, request: &Request) -> Response<SimBody> {
         (&Method::GET, ["bill"]) => {
             service_of(request).map(|service| world.bill.view(service, request.query("keyId")))
         }
-        (&Method::GET, ["keys"]) => service_of(request).map(|service| {
-            json!({"keys": world.keys.list(|key| key.service == service)})
-        }),
+        (&Method::GET, ["keys"]) => service_of(request)
+            .map(|service| json!({"keys": world.keys.list(|key| key.service == service)})),
         (&Method::POST, ["keys"]) => read(request).and_then(|change| put_key(world, change)),
         (&Method::GET, ["faults"]) => Ok(json!({"faults": world.faults.list()})),
         (&Method::POST, ["faults"]) => read::<Fault>(request).map(|fault| {
@@ -52,7 +51,10 @@ pub(crate) fn answer(world: &World, request: &Request) -> Response<SimBody> {
         }
         _ => {
             let asked = format!("{} {}", request.method, request.path_and_query);
-            Err(Mistake(StatusCode::NOT_FOUND, format!("the judge does not answer {asked}")))
+            Err(Mistake(
+                StatusCode::NOT_FOUND,
+                format!("the judge does not answer {asked}"),
+            ))
         }
     };
     match answer {
@@ -86,7 +88,9 @@ struct KeyChange {
 }
 
 fn put_key(world: &World, change: KeyChange) -> Result<Value, Mistake> {
-    let KeyChange { service, id, value, .. } = &change;
+    let KeyChange {
+        service, id, value, ..
+    } = &change;
     if id.is_none() && value.is_none() {
         return Err(bad("a key is named by its id or its value"));
     }
@@ -114,7 +118,10 @@ fn put_key(world: &World, change: KeyChange) -> Result<Value, Mistake> {
         return Ok(json!({"key": key}));
     }
     let Some(value) = change.value else {
-        return Err(Mistake(StatusCode::NOT_FOUND, "no key has this id".to_owned()));
+        return Err(Mistake(
+            StatusCode::NOT_FOUND,
+            "no key has this id".to_owned(),
+        ));
     };
     let key = Key {
         id: change.id.unwrap_or_else(|| world.ids.fresh("key_")),
@@ -134,23 +141,33 @@ fn put_key(world: &World, change: KeyChange) -> Result<Value, Mistake> {
     if world.keys.add(key.clone()) {
         Ok(json!({"key": key}))
     } else {
-        Err(Mistake(StatusCode::CONFLICT, "another key has this id or this value".to_owned()))
+        Err(Mistake(
+            StatusCode::CONFLICT,
+            "another key has this id or this value".to_owned(),
+        ))
     }
 }
 
 fn last(world: &World, request: &Request) -> Result<Value, Mistake> {
     let service = request.query("service").unwrap_or("openai");
     let service = Service::named(service).ok_or_else(|| bad("no such service"))?;
-    let operation = request.query("operation").ok_or_else(|| bad("which operation?"))?;
+    let operation = request
+        .query("operation")
+        .ok_or_else(|| bad("which operation?"))?;
     let exchange = world.recorder.last(service, operation);
     let exchange = exchange.ok_or_else(|| {
-        Mistake(StatusCode::NOT_FOUND, format!("nothing was received for `{operation}`"))
+        Mistake(
+            StatusCode::NOT_FOUND,
+            format!("nothing was received for `{operation}`"),
+        )
     })?;
     Ok(exchange.view())
 }
 
 fn service_of(request: &Request) -> Result<Service, Mistake> {
-    let name = request.query("service").ok_or_else(|| bad("which service?"))?;
+    let name = request
+        .query("service")
+        .ok_or_else(|| bad("which service?"))?;
     Service::named(name).ok_or_else(|| bad(format!("no service is named `{name}`")))
 }
 

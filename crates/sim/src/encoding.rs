@@ -25,10 +25,16 @@ impl Encoding {
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut best = None;
         let mut best_weight = 0;
-        let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+        let lines = headers
+            .get_all(ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|line| line.to_str().ok());
         let offers: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
         for encoding in [Self::Brotli, Self::Gzip, Self::Deflate] {
-            let weight = offers.iter().filter_map(|offer| encoding.weight_in(offer)).max();
+            let weight = offers
+                .iter()
+                .filter_map(|offer| encoding.weight_in(offer))
+                .max();
             if weight.is_some_and(|weight| weight > best_weight) {
                 best_weight = weight.unwrap_or(0);
                 best = Some(encoding);
@@ -136,7 +142,10 @@ mod tests {
     #[test]
     fn the_request_chooses_the_encoding() {
         assert_eq!(accepted("gzip, deflate, br"), Some(Encoding::Brotli));
-        assert_eq!(accepted("gzip;q=0.5, deflate;q=0.8"), Some(Encoding::Deflate));
+        assert_eq!(
+            accepted("gzip;q=0.5, deflate;q=0.8"),
+            Some(Encoding::Deflate)
+        );
         assert_eq!(accepted("br;q=0, gzip"), Some(Encoding::Gzip));
         assert_eq!(accepted("identity"), None);
     }

@@ -101,7 +101,10 @@ impl FaultBox {
         let mut faults = self.faults.lock();
         for fault in faults.iter_mut() {
             let meant = fault.service == service
-                && fault.operation.as_deref().is_none_or(|name| name == operation)
+                && fault
+                    .operation
+                    .as_deref()
+                    .is_none_or(|name| name == operation)
                 && fault.key_id.as_deref().is_none_or(|id| id == key_id);
             if !meant {
                 continue;
@@ -142,11 +145,15 @@ mod tests {
     #[test]
     fn a_fault_happens_as_often_as_it_was_asked_for() {
         let faults = FaultBox::default();
-        faults.set(fault(json!({"service": "openai", "kind": "drop", "times": 2})));
+        faults.set(fault(
+            json!({"service": "openai", "kind": "drop", "times": 2}),
+        ));
         let take = || faults.take(Service::Openai, "embeddings", "key_1").len();
         assert_eq!([take(), take(), take()], [1, 1, 0]);
 
-        faults.set(fault(json!({"service": "openai", "kind": "hang", "times": "forever"})));
+        faults.set(fault(
+            json!({"service": "openai", "kind": "hang", "times": "forever"}),
+        ));
         assert_eq!([take(), take(), take()], [1, 1, 1]);
     }
 
@@ -157,8 +164,16 @@ mod tests {
             "service": "openai", "operation": "embeddings", "keyId": "key_1",
             "kind": "refuse", "status": 503, "code": "server_is_overloaded",
         })));
-        assert!(faults.take(Service::Openai, "responses", "key_1").is_empty());
-        assert!(faults.take(Service::Openai, "embeddings", "key_2").is_empty());
+        assert!(
+            faults
+                .take(Service::Openai, "responses", "key_1")
+                .is_empty()
+        );
+        assert!(
+            faults
+                .take(Service::Openai, "embeddings", "key_2")
+                .is_empty()
+        );
         assert_eq!(faults.take(Service::Openai, "embeddings", "key_1").len(), 1);
         assert!(faults.list().is_empty());
     }

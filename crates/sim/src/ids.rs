@@ -14,13 +14,20 @@ impl Ids {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
-        Ok(Self { seed: u64::from_le_bytes(seed), next: AtomicU64::new(1) })
+        Ok(Self {
+            seed: u64::from_le_bytes(seed),
+            next: AtomicU64::new(1),
+        })
     }
 
     /// A new identifier: the prefix and 32 hexadecimal digits.
     pub(crate) fn fresh(&self, prefix: &str) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{prefix}{:016x}{:016x}", scatter(self.seed), scatter(self.seed ^ (number << 1)))
+        format!(
+            "{prefix}{:016x}{:016x}",
+            scatter(self.seed),
+            scatter(self.seed ^ (number << 1))
+        )
     }
 }
 

@@ -101,7 +101,9 @@ pub(crate) struct KeyTable {
 impl KeyTable {
     /// The table with the starting keys.
     pub(crate) fn new(now: i64) -> Self {
-        let keys = Self { table: Mutex::default() };
+        let keys = Self {
+            table: Mutex::default(),
+        };
         keys.reset(now);
         keys
     }
@@ -154,7 +156,10 @@ impl KeyTable {
         }
         key.last_used_at = Some(now);
         if key.window.minute != now / 60 {
-            key.window = Window { minute: now / 60, requests: 0 };
+            key.window = Window {
+                minute: now / 60,
+                requests: 0,
+            };
         }
         key.window.requests += 1;
         let limit = key.requests_per_minute.unwrap_or(1_000_000);
@@ -181,7 +186,13 @@ impl KeyTable {
 
     /// The keys that fit, oldest first.
     pub(crate) fn list(&self, fits: impl Fn(&Key) -> bool) -> Vec<Key> {
-        self.table.lock().keys.iter().filter(|key| fits(key)).cloned().collect()
+        self.table
+            .lock()
+            .keys
+            .iter()
+            .filter(|key| fits(key))
+            .cloned()
+            .collect()
     }
 
     /// Takes up the keys of an earlier run.

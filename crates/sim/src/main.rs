@@ -48,7 +48,11 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     // Whoever started us reads the address from this line.
     let mut output = std::io::stdout();
-    writeln!(output, "diamond-sim listening on http://{}", listener.local_addr()?)?;
+    writeln!(
+        output,
+        "diamond-sim listening on http://{}",
+        listener.local_addr()?
+    )?;
     output.flush()?;
     let shutdown = async move {
         tokio::select! {

@@ -17,7 +17,10 @@ pub(crate) struct Form<'a> {
 impl<'a> Form<'a> {
     /// Reads a body of this content type; `None` when it is no form.
     pub(crate) fn read(content_type: &str, body: &'a [u8]) -> Option<Self> {
-        if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
+        if !content_type
+            .to_ascii_lowercase()
+            .starts_with("multipart/form-data")
+        {
             return None;
         }
         let boundary = parameter(content_type, "boundary")?;
@@ -31,7 +34,8 @@ impl<'a> Form<'a> {
             let content = &after[head_end + 4..];
             let content_end = find(content, &between)?;
             let disposition = head.lines().find(|line| {
-                line.to_ascii_lowercase().starts_with("content-disposition:")
+                line.to_ascii_lowercase()
+                    .starts_with("content-disposition:")
             })?;
             parts.push(Part {
                 name: parameter(disposition, "name")?,
@@ -58,7 +62,9 @@ impl<'a> Form<'a> {
 fn parameter(header: &str, name: &str) -> Option<String> {
     header.split(';').skip(1).find_map(|parameter| {
         let (found, value) = parameter.trim().split_once('=')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
+        found
+            .eq_ignore_ascii_case(name)
+            .then(|| value.trim().trim_matches('"').to_owned())
     })
 }
 
@@ -85,6 +91,9 @@ mod tests {
     #[test]
     fn what_is_no_form_is_refused() {
         assert_eq!(Form::read("application/json", b"{}"), None);
-        assert_eq!(Form::read("multipart/form-data; boundary=xx", b"--xx\r\nno end"), None);
+        assert_eq!(
+            Form::read("multipart/form-data; boundary=xx", b"--xx\r\nno end"),
+            None
+        );
     }
 }

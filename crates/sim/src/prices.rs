@@ -28,13 +28,21 @@ pub(crate) struct Rates {
 /// What a model is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Chat { reasons: bool },
-    Embedding { dimensions: usize },
+    Chat {
+        reasons: bool,
+    },
+    Embedding {
+        dimensions: usize,
+    },
     Moderation,
     /// Hears; billed by tokens, or by the length of the sound.
-    Hearing { by_token: bool },
+    Hearing {
+        by_token: bool,
+    },
     /// Speaks; billed by tokens, or by the characters of the text.
-    Speech { by_token: bool },
+    Speech {
+        by_token: bool,
+    },
     Image,
 }
 
@@ -112,7 +120,13 @@ const fn chat(
         name,
         answers_as,
         kind: Kind::Chat { reasons },
-        rates: Rates { input, cached, cache_write, output, ..NONE },
+        rates: Rates {
+            input,
+            cached,
+            cache_write,
+            output,
+            ..NONE
+        },
         flex: None,
         priority: None,
         ultrafast: None,
@@ -121,7 +135,11 @@ const fn chat(
 }
 
 const fn other(name: &'static str, kind: Kind, rates: Rates) -> Model {
-    Model { kind, rates, ..chat(name, name, false, [0; 4]) }
+    Model {
+        kind,
+        rates,
+        ..chat(name, name, false, [0; 4])
+    }
 }
 
 const HALF: Option<Ratio> = Some((1, 2));
@@ -195,7 +213,9 @@ pub(crate) const MODELS: &[Model] = &[
 
 /// The model of this name, alias or dated.
 pub(crate) fn find(name: &str) -> Option<&'static Model> {
-    MODELS.iter().find(|model| model.name == name || model.answers_as == name)
+    MODELS
+        .iter()
+        .find(|model| model.name == name || model.answers_as == name)
 }
 
 impl Model {
@@ -272,7 +292,11 @@ mod tests {
     use super::*;
 
     fn cost(model: &str, tier: Tier, amounts: &[(Meter, u64)]) -> String {
-        dollars(find(model).unwrap().cost_nanos(tier, &Quantities::of(amounts)))
+        dollars(
+            find(model)
+                .unwrap()
+                .cost_nanos(tier, &Quantities::of(amounts)),
+        )
     }
 
     use Meter::*;
@@ -323,27 +347,50 @@ mod tests {
         // and at priority twice that
         assert_eq!(cost("gpt-6-sol", Tier::Priority, &behind), "2.206008000");
         // 272,001 × 0.25/M, this model has one price for every length
-        assert_eq!(cost("gpt-5-mini", Tier::Default, &behind[..1]), "0.068000250");
+        assert_eq!(
+            cost("gpt-5-mini", Tier::Default, &behind[..1]),
+            "0.068000250"
+        );
     }
 
     #[test]
     fn sound_text_and_pictures() {
         // 12,345 ms × 100 nano-dollars
-        assert_eq!(cost("whisper-1", Tier::Default, &[(AudioMilliseconds, 12_345)]), "0.001234500");
+        assert_eq!(
+            cost("whisper-1", Tier::Default, &[(AudioMilliseconds, 12_345)]),
+            "0.001234500"
+        );
         // 1,001 ms × 75 nano-dollars
         let heard = [(AudioMilliseconds, 1_001)];
         assert_eq!(cost("gpt-transcribe", Tier::Default, &heard), "0.000075075");
         // 30 × 2.50/M + 12 × 10/M
-        let by_token = [(InputTokens, 30), (InputAudioTokens, 28), (OutputTokens, 12)];
-        assert_eq!(cost("gpt-4o-transcribe", Tier::Default, &by_token), "0.000195000");
+        let by_token = [
+            (InputTokens, 30),
+            (InputAudioTokens, 28),
+            (OutputTokens, 12),
+        ];
+        assert_eq!(
+            cost("gpt-4o-transcribe", Tier::Default, &by_token),
+            "0.000195000"
+        );
         // 43 × 15/M
-        assert_eq!(cost("tts-1", Tier::Default, &[(Characters, 43)]), "0.000645000");
+        assert_eq!(
+            cost("tts-1", Tier::Default, &[(Characters, 43)]),
+            "0.000645000"
+        );
         // 11 × 5/M + 1,056 × 30/M = 0.000055 + 0.03168
-        let drawn = [(InputTokens, 11), (OutputTokens, 1_056), (OutputImageTokens, 1_056)];
+        let drawn = [
+            (InputTokens, 11),
+            (OutputTokens, 1_056),
+            (OutputImageTokens, 1_056),
+        ];
         assert_eq!(cost("gpt-image-2", Tier::Default, &drawn), "0.031735000");
         // 7 × 0.02/M = 140 nano-dollars
         let embedded = [(InputTokens, 7)];
-        assert_eq!(cost("text-embedding-3-small", Tier::Default, &embedded), "0.000000140");
+        assert_eq!(
+            cost("text-embedding-3-small", Tier::Default, &embedded),
+            "0.000000140"
+        );
     }
 
     #[test]

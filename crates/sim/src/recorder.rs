@@ -133,7 +133,9 @@ impl Recorder {
     /// The last exchange of an operation.
     pub(crate) fn last(&self, service: Service, operation: &str) -> Option<Arc<Exchange>> {
         let last = self.last.lock();
-        let found = last.iter().find(|((of, name), _)| *of == service && *name == operation);
+        let found = last
+            .iter()
+            .find(|((of, name), _)| *of == service && *name == operation);
         found.map(|(_, exchange)| Arc::clone(exchange))
     }
 

@@ -25,7 +25,11 @@ impl Request {
     /// Reads a request; `None` when the client left or sent too much.
     pub(crate) async fn read(request: http::Request<Incoming>) -> Option<(String, Self)> {
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, MOST_BYTES).collect().await.ok()?.to_bytes();
+        let body = Limited::new(body, MOST_BYTES)
+            .collect()
+            .await
+            .ok()?
+            .to_bytes();
         let mut segments = head.uri.path().split('/').skip(1).map(decode);
         let prefix = segments.next().unwrap_or_default();
         let request = Self {
@@ -41,7 +45,10 @@ impl Request {
 
     /// The first value of a query parameter.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Every value of a query parameter that may be repeated, with or without `[]`.
@@ -62,7 +69,10 @@ fn read_query(text: &str) -> Vec<(String, String)> {
     pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
+            (
+                decode(&name.replace('+', " ")),
+                decode(&value.replace('+', " ")),
+            )
         })
         .collect()
 }

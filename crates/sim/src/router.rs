@@ -26,7 +26,10 @@ pub(crate) async fn answer(
         Some(Service::Openai) => openai::answer(world, request).await,
         Some(service) => {
             world.bill.refuse(service, None, "not_simulated");
-            Ok(json_response(StatusCode::NOT_IMPLEMENTED, &not_simulated(service)))
+            Ok(json_response(
+                StatusCode::NOT_IMPLEMENTED,
+                &not_simulated(service),
+            ))
         }
         None => {
             let message = format!("no company has the prefix `/{prefix}`");

@@ -29,7 +29,9 @@ fn build(schema: &Value, root: &Value, depth: u8) -> Value {
             return build(first, root, depth - 1);
         }
     }
-    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    let kind = schema["type"]
+        .as_str()
+        .or_else(|| schema["type"][0].as_str());
     match kind.unwrap_or("object") {
         "string" => json!("sim"),
         "integer" | "number" => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
@@ -39,8 +41,7 @@ fn build(schema: &Value, root: &Value, depth: u8) -> Value {
         _ => {
             let properties = schema["properties"].as_object();
             let built = properties.into_iter().flatten();
-            let built =
-                built.map(|(name, schema)| (name.clone(), build(schema, root, depth - 1)));
+            let built = built.map(|(name, schema)| (name.clone(), build(schema, root, depth - 1)));
             Value::Object(built.collect::<Map<_, _>>())
         }
     }

@@ -40,7 +40,9 @@ impl Simulator {
     /// # Errors
     /// When the system has no random numbers.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { world: Arc::new(World::new()?) })
+        Ok(Self {
+            world: Arc::new(World::new()?),
+        })
     }
 
     /// Takes up the keys and the bill of an earlier run; a missing file is an empty one.
@@ -101,7 +103,9 @@ impl Simulator {
             async move { router::answer(&world, request).await }
         });
         let builder = auto::Builder::new(TokioExecutor::new());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         tasks.spawn(async move {
             if let Err(error) = connection.await {

@@ -45,7 +45,9 @@ impl Service {
 
     /// The company with this text.
     pub(crate) fn named(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|service| service.as_str() == text)
     }
 
     /// The value of the key that everybody may start with. Of the length and manner of a real

@@ -33,7 +33,10 @@ mod tests {
 
     #[test]
     fn four_bytes_are_a_token_and_a_character_is_never_split() {
-        assert_eq!(pieces("Hello world").collect::<Vec<_>>(), ["Hell", "o wo", "rld"]);
+        assert_eq!(
+            pieces("Hello world").collect::<Vec<_>>(),
+            ["Hell", "o wo", "rld"]
+        );
         assert_eq!(pieces("aé🙂x").collect::<Vec<_>>(), ["aé", "🙂", "x"]);
         assert_eq!(count(""), 0);
     }

@@ -45,7 +45,10 @@ impl Tool {
             .filter_map(|tool| {
                 let function = tool.get("function").unwrap_or(tool);
                 let name = function["name"].as_str()?.to_owned();
-                Some(Self { name, parameters: function["parameters"].clone() })
+                Some(Self {
+                    name,
+                    parameters: function["parameters"].clone(),
+                })
             })
             .collect()
     }
@@ -129,7 +132,9 @@ impl Wish<'_> {
             return None;
         }
         let choice = self.tool_choice;
-        let named = choice["function"]["name"].as_str().or_else(|| choice["name"].as_str());
+        let named = choice["function"]["name"]
+            .as_str()
+            .or_else(|| choice["name"].as_str());
         if let Some(name) = named {
             return self.tools.iter().find(|tool| tool.name == name);
         }
@@ -139,19 +144,28 @@ impl Wish<'_> {
             _ => {
                 let question = prompt.last_user.to_lowercase();
                 let asked = |tool: &&Tool| question.contains(&tool.name.to_lowercase());
-                let any = || question.contains("tool").then(|| self.tools.first()).flatten();
+                let any = || {
+                    question
+                        .contains("tool")
+                        .then(|| self.tools.first())
+                        .flatten()
+                };
                 self.tools.iter().find(asked).or_else(any)
             }
         }
     }
 
     fn text(&self, prompt: &Prompt, variant: u64) -> String {
-        let schema = self.format.pointer("/json_schema/schema").or_else(|| self.format.get("schema"));
+        let schema = self
+            .format
+            .pointer("/json_schema/schema")
+            .or_else(|| self.format.get("schema"));
         let plain = plain_text(prompt, variant);
         match self.format["type"].as_str() {
-            Some("json_schema") => {
-                schema.map_or_else(|| "{}".to_owned(), |schema| schema::instance(schema).to_string())
-            }
+            Some("json_schema") => schema.map_or_else(
+                || "{}".to_owned(),
+                |schema| schema::instance(schema).to_string(),
+            ),
             Some("json_object") => json!({"answer": plain}).to_string(),
             _ => plain,
         }
@@ -178,7 +192,11 @@ fn plain_text(prompt: &Prompt, variant: u64) -> String {
         return words.join(" ");
     }
     let beginning: String = prompt.last_user.chars().take(40).collect();
-    let again = if variant == 0 { String::new() } else { format!(" (answer {})", variant + 1) };
+    let again = if variant == 0 {
+        String::new()
+    } else {
+        format!(" (answer {})", variant + 1)
+    };
     format!(
         "You sent {} words in {} messages; the last began with “{beginning}”.{again}",
         prompt.words, prompt.messages

@@ -10,22 +10,25 @@ const SAMPLES_PER_SECOND: u32 = 24_000;
 /// How long a sound lasts, in milliseconds. A WAV file is measured; of any other format the size
 /// is taken for 128 kbit/s.
 pub(super) fn milliseconds(sound: &[u8]) -> u64 {
-    wav_milliseconds(sound)
-        .unwrap_or_else(|| (sound.len() as u64).div_ceil(BYTES_PER_MILLISECOND))
+    wav_milliseconds(sound).unwrap_or_else(|| (sound.len() as u64).div_ceil(BYTES_PER_MILLISECOND))
 }
 
 /// The length of a WAV file by its own header, to the nearest millisecond. A `data` chunk that
 /// promises more than there is (a stream's header does) lasts as long as what is there.
 fn wav_milliseconds(sound: &[u8]) -> Option<u64> {
-    let mut rest = sound.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WAVE")?;
+    let mut rest = sound
+        .strip_prefix(b"RIFF")?
+        .get(4..)?
+        .strip_prefix(b"WAVE")?;
     let mut bytes_per_second = None;
     loop {
         let (name, after) = rest.split_at_checked(4)?;
         let (size, content) = after.split_at_checked(4)?;
         let size = u32::from_le_bytes(size.try_into().ok()?) as usize;
         if name == b"fmt " {
-            bytes_per_second =
-                Some(u64::from(u32::from_le_bytes(content.get(8..12)?.try_into().ok()?)));
+            bytes_per_second = Some(u64::from(u32::from_le_bytes(
+                content.get(8..12)?.try_into().ok()?,
+            )));
         }
         if name == b"data" {
             let rate = bytes_per_second.filter(|rate| *rate > 0)?;

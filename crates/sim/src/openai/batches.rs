@@ -19,8 +19,11 @@ pub(super) struct Batch {
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json()?;
     let text = |name: &str| body[name].as_str().ok_or_else(|| ApiError::missing(name));
-    let (file, endpoint, window) =
-        (text("input_file_id")?, text("endpoint")?, text("completion_window")?);
+    let (file, endpoint, window) = (
+        text("input_file_id")?,
+        text("endpoint")?,
+        text("completion_window")?,
+    );
     if !files::exists(context, file) {
         return Err(ApiError::not_found("File object", file));
     }
@@ -43,7 +46,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         "request_counts": {"total": 0, "completed": 0, "failed": 0},
         "metadata": body["metadata"],
     });
-    let batch = Batch { project: context.project().to_owned(), object: object.clone() };
+    let batch = Batch {
+        project: context.project().to_owned(),
+        object: object.clone(),
+    };
     keep(&context.world.openai.batches, batch);
     Ok(Served::free(&object))
 }
@@ -51,7 +57,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 /// The project's batches, the newest first.
 pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
     let batches = context.world.openai.batches.lock();
-    let own = batches.iter().rev().filter(|batch| batch.project == context.project());
+    let own = batches
+        .iter()
+        .rev()
+        .filter(|batch| batch.project == context.project());
     let objects = own.map(|batch| batch.object.clone()).collect();
     Ok(Served::free(&page(context.request, objects, 20)))
 }

@@ -31,17 +31,25 @@ struct Completion {
 /// Answers a chat.
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| matches!(kind, Kind::Chat { .. }))?;
+    let model = model_of(body["model"].as_str(), |kind| {
+        matches!(kind, Kind::Chat { .. })
+    })?;
     let prompt = Prompt::of_chat(&body)?;
     let choices = body["n"].as_u64().unwrap_or(1);
     if !(1..=MOST_CHOICES).contains(&choices) {
         let message = format!("Invalid 'n': expected 1 to {MOST_CHOICES}.");
         return Err(ApiError::invalid("n", "invalid_value", message));
     }
-    let most = body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64());
+    let most = body["max_completion_tokens"]
+        .as_u64()
+        .or_else(|| body["max_tokens"].as_u64());
     if most == Some(0) {
         let message = "Invalid 'max_completion_tokens': expected at least 1.";
-        return Err(ApiError::invalid("max_completion_tokens", "invalid_value", message));
+        return Err(ApiError::invalid(
+            "max_completion_tokens",
+            "invalid_value",
+            message,
+        ));
     }
     let wish = Wish {
         model,
@@ -52,19 +60,26 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         effort: body["reasoning_effort"].as_str(),
     };
     let input = prompt.count(context.world, context.key, model, false);
-    let answers: Vec<Answer> =
-        (0..choices).map(|variant| Answer::to(&prompt, &wish, variant)).collect();
+    let answers: Vec<Answer> = (0..choices)
+        .map(|variant| Answer::to(&prompt, &wish, variant))
+        .collect();
     let completion = Completion {
         id: context.world.ids.fresh("chatcmpl-"),
         created: context.now(),
         model,
         tier: model.served_at(body["service_tier"].as_str(), input.tokens),
         input,
-        call_ids: answers.iter().map(|_| context.world.ids.fresh("call_")).collect(),
+        call_ids: answers
+            .iter()
+            .map(|_| context.world.ids.fresh("call_"))
+            .collect(),
         answers,
     };
-    let mut charge =
-        Charge { model, tier: completion.tier, quantities: completion.input.quantities() };
+    let mut charge = Charge {
+        model,
+        tier: completion.tier,
+        quantities: completion.input.quantities(),
+    };
     if body["stream"].as_bool() == Some(true) {
         let include_usage = body["stream_options"]["include_usage"].as_bool() == Some(true);
         let failure = Box::new(|_: &_| {
@@ -73,10 +88,16 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
                 "message": message, "type": "server_error", "param": null, "code": "server_error",
             }}))
         });
-        let content = Content::Events { frames: completion.frames(include_usage), failure };
+        let content = Content::Events {
+            frames: completion.frames(include_usage),
+            failure,
+        };
         return Ok(Served::content(content, charge));
     }
-    completion.answers.iter().for_each(|answer| charge.quantities.add_all(&answer.counts()));
+    completion
+        .answers
+        .iter()
+        .for_each(|answer| charge.quantities.add_all(&answer.counts()));
     Ok(Served::charged(&completion.whole(), charge))
 }
 
@@ -165,12 +186,22 @@ impl Completion {
                 }]}),
             };
             let counts = answer.counts_of_beginning();
-            frames.push(Frame { bytes: chunk(index, delta, Value::Null), counts });
+            frames.push(Frame {
+                bytes: chunk(index, delta, Value::Null),
+                counts,
+            });
         }
-        let longest = self.answers.iter().map(|answer| answer.pieces.len()).max().unwrap_or(0);
+        let longest = self
+            .answers
+            .iter()
+            .map(|answer| answer.pieces.len())
+            .max()
+            .unwrap_or(0);
         for place in 0..longest {
             for (index, answer) in self.answers.iter().enumerate() {
-                let Some(piece) = answer.pieces.get(place) else { continue };
+                let Some(piece) = answer.pieces.get(place) else {
+                    continue;
+                };
                 let delta = match &answer.tool {
                     None => json!({"content": piece}),
                     Some(_) => {
@@ -178,7 +209,10 @@ impl Completion {
                     }
                 };
                 let bytes = chunk(index, delta, Value::Null);
-                frames.push(Frame { bytes, counts: counts_of_piece() });
+                frames.push(Frame {
+                    bytes,
+                    counts: counts_of_piece(),
+                });
             }
         }
         for (index, answer) in self.answers.iter().enumerate() {

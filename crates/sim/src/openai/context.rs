@@ -32,7 +32,11 @@ impl Context<'_> {
 
     /// The body as JSON, where it may be left out.
     pub(super) fn json_or_empty(&self) -> Result<Value, ApiError> {
-        if self.request.body.is_empty() { Ok(Value::Null) } else { self.json() }
+        if self.request.body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            self.json()
+        }
     }
 
     /// The body as a form.
@@ -62,7 +66,9 @@ pub(super) fn model_of(
     name: Option<&str>,
     fits: impl Fn(Kind) -> bool,
 ) -> Result<&'static Model, ApiError> {
-    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| ApiError::missing("model"))?;
+    let name = name
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| ApiError::missing("model"))?;
     let model = prices::find(name).ok_or_else(|| ApiError::no_model(name))?;
     if fits(model.kind) {
         return Ok(model);
@@ -91,10 +97,19 @@ pub(super) type Failure = Box<dyn FnOnce(&Quantities) -> Bytes + Send>;
 
 /// What goes out.
 pub(super) enum Content {
-    Whole { content_type: &'static str, bytes: Bytes },
+    Whole {
+        content_type: &'static str,
+        bytes: Bytes,
+    },
     /// Sound, sent piece by piece.
-    Pieces { content_type: &'static str, frames: Vec<Frame> },
-    Events { frames: Vec<Frame>, failure: Failure },
+    Pieces {
+        content_type: &'static str,
+        frames: Vec<Frame>,
+    },
+    Events {
+        frames: Vec<Frame>,
+        failure: Failure,
+    },
 }
 
 impl Served {
@@ -112,20 +127,33 @@ impl Served {
 
     /// JSON that costs something.
     pub(super) fn charged(body: &Value, charge: Charge) -> Self {
-        Self { charge: Some(charge), ..Self::free(body) }
+        Self {
+            charge: Some(charge),
+            ..Self::free(body)
+        }
     }
 
     /// Any other content that costs something.
     pub(super) fn content(content: Content, charge: Charge) -> Self {
-        Self { status: StatusCode::OK, content, charge: Some(charge) }
+        Self {
+            status: StatusCode::OK,
+            content,
+            charge: Some(charge),
+        }
     }
 }
 
 /// A page of a list in OpenAI's manner: `limit` and `after` from the query.
 pub(super) fn page(request: &Request, objects: Vec<Value>, most: usize) -> Value {
-    let limit = request.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(most);
+    let limit = request
+        .query("limit")
+        .and_then(|limit| limit.parse().ok())
+        .unwrap_or(most);
     let start = request.query("after").and_then(|after| {
-        objects.iter().position(|object| object["id"] == after).map(|place| place + 1)
+        objects
+            .iter()
+            .position(|object| object["id"] == after)
+            .map(|place| place + 1)
     });
     let mut rest: Vec<Value> = objects.into_iter().skip(start.unwrap_or(0)).collect();
     let has_more = rest.len() > limit;

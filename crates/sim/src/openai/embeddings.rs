@@ -20,7 +20,9 @@ const MOST_INPUTS: usize = 2_048;
 /// Turns texts into vectors: the same text into the same vector, of length one.
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| matches!(kind, Kind::Embedding { .. }))?;
+    let model = model_of(body["model"].as_str(), |kind| {
+        matches!(kind, Kind::Embedding { .. })
+    })?;
     let Kind::Embedding { dimensions: most } = model.kind else {
         return Err(ApiError::no_model(model.name));
     };
@@ -42,7 +44,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         tokens += input.tokens;
         let vector = vector(input.fingerprint, dimensions);
         let embedding = if as_base64 {
-            let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+            let bytes: Vec<u8> = vector
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect();
             Value::from(STANDARD.encode(bytes))
         } else {
             Value::from(vector)
@@ -57,7 +62,14 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     });
     let received = inputs.iter().map(|input| input.tokens).sum();
     let quantities = Quantities::of(&[(Meter::InputTokens, received)]);
-    Ok(Served::charged(&answer, Charge { model, tier: model.served_at(None, 0), quantities }))
+    Ok(Served::charged(
+        &answer,
+        Charge {
+            model,
+            tier: model.served_at(None, 0),
+            quantities,
+        },
+    ))
 }
 
 struct Input {
@@ -75,29 +87,39 @@ fn inputs(input: &Value) -> Result<Vec<Input>, ApiError> {
         Value::Array(items) => items.iter().map(read_one).collect(),
         one => read_one(one).map(|one| vec![one]),
     };
-    inputs.filter(|inputs| (1..=MOST_INPUTS).contains(&inputs.len())).ok_or_else(|| {
-        let message = "Invalid 'input': expected a text, or up to 2048 texts or token lists.";
-        ApiError::invalid("input", "invalid_value", message)
-    })
+    inputs
+        .filter(|inputs| (1..=MOST_INPUTS).contains(&inputs.len()))
+        .ok_or_else(|| {
+            let message = "Invalid 'input': expected a text, or up to 2048 texts or token lists.";
+            ApiError::invalid("input", "invalid_value", message)
+        })
 }
 
 fn read_one(input: &Value) -> Option<Input> {
     let hash = |text: &str| {
-        text.bytes().fold(0x51_u64, |hash, byte| scatter(hash ^ u64::from(byte)))
+        text.bytes()
+            .fold(0x51_u64, |hash, byte| scatter(hash ^ u64::from(byte)))
     };
     match input {
-        Value::String(text) if !text.is_empty() => {
-            Some(Input { tokens: tokens::count(text), fingerprint: hash(text) })
-        }
+        Value::String(text) if !text.is_empty() => Some(Input {
+            tokens: tokens::count(text),
+            fingerprint: hash(text),
+        }),
         Value::Array(numbers) if !numbers.is_empty() && numbers.iter().all(Value::is_u64) => {
             let fingerprint = hash(&input.to_string());
-            Some(Input { tokens: numbers.len() as u64, fingerprint })
+            Some(Input {
+                tokens: numbers.len() as u64,
+                fingerprint,
+            })
         }
         _ => None,
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "any spread of numbers will do for a vector")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "any spread of numbers will do for a vector"
+)]
 fn vector(fingerprint: u64, dimensions: usize) -> Vec<f32> {
     let mut state = fingerprint;
     let mut numbers = Vec::with_capacity(dimensions);
@@ -105,7 +127,11 @@ fn vector(fingerprint: u64, dimensions: usize) -> Vec<f32> {
         state = scatter(state);
         numbers.push((state >> 40) as f32 / (1_u32 << 23) as f32 - 1.0);
     }
-    let length = numbers.iter().map(|number| number * number).sum::<f32>().sqrt();
+    let length = numbers
+        .iter()
+        .map(|number| number * number)
+        .sum::<f32>()
+        .sqrt();
     if length > 0.0 {
         numbers.iter_mut().for_each(|number| *number /= length);
     }

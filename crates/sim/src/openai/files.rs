@@ -27,7 +27,9 @@ impl StoredFile {
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let form = context.form()?;
     let file = form.part("file").ok_or_else(|| ApiError::missing("file"))?;
-    let purpose = form.text("purpose").ok_or_else(|| ApiError::missing("purpose"))?;
+    let purpose = form
+        .text("purpose")
+        .ok_or_else(|| ApiError::missing("purpose"))?;
     let object = json!({
         "id": context.world.ids.fresh("file-"),
         "object": "file",
@@ -86,12 +88,20 @@ pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
     if files.len() == before {
         return Err(ApiError::not_found("File object", id));
     }
-    Ok(Served::free(&json!({"id": id, "object": "file", "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": id, "object": "file", "deleted": true}),
+    ))
 }
 
 /// Whether a project has such a file.
 pub(super) fn exists(context: &Context<'_>, id: &str) -> bool {
-    context.world.openai.files.lock().iter().any(|file| file.is(id, context.project()))
+    context
+        .world
+        .openai
+        .files
+        .lock()
+        .iter()
+        .any(|file| file.is(id, context.project()))
 }
 
 fn with_file(
@@ -101,5 +111,7 @@ fn with_file(
     let id = context.part(0);
     let files = context.world.openai.files.lock();
     let found = files.iter().find(|file| file.is(id, context.project()));
-    found.map(look).ok_or_else(|| ApiError::not_found("File object", id))
+    found
+        .map(look)
+        .ok_or_else(|| ApiError::not_found("File object", id))
 }

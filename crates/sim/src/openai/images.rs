@@ -25,10 +25,19 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let prompt = prompt.ok_or_else(|| ApiError::missing("prompt"))?;
     let pictures = body["n"].as_u64().unwrap_or(1);
     if !(1..=10).contains(&pictures) {
-        return Err(ApiError::invalid("n", "invalid_value", "Invalid 'n': expected 1 to 10."));
+        return Err(ApiError::invalid(
+            "n",
+            "invalid_value",
+            "Invalid 'n': expected 1 to 10.",
+        ));
     }
-    let size = body["size"].as_str().filter(|size| *size != "auto").unwrap_or("1024x1024");
-    let quality = body["quality"].as_str().filter(|quality| *quality != "auto");
+    let size = body["size"]
+        .as_str()
+        .filter(|size| *size != "auto")
+        .unwrap_or("1024x1024");
+    let quality = body["quality"]
+        .as_str()
+        .filter(|quality| *quality != "auto");
     let quality = quality.unwrap_or("medium");
     let each = picture_tokens(size, quality)?;
     let input = tokens::count(prompt);
@@ -49,7 +58,11 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         "usage": usage,
     });
     let quantities = Quantities::of(&[(Meter::InputTokens, tokens::count(prompt))]);
-    let mut charge = Charge { model, tier: model.served_at(None, 0), quantities };
+    let mut charge = Charge {
+        model,
+        tier: model.served_at(None, 0),
+        quantities,
+    };
     let counts = |pictures: u64| {
         let drawn = each * pictures;
         vec![
@@ -66,8 +79,14 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         about["type"] = json!("image_generation.completed");
         about["created_at"] = about["created"].clone();
         about["b64_json"] = json!(PIXEL);
-        let frames = vec![Frame { bytes: sse::typed(&about), counts: counts(1) }];
-        let content = Content::Events { frames, failure: speech::failure() };
+        let frames = vec![Frame {
+            bytes: sse::typed(&about),
+            counts: counts(1),
+        }];
+        let content = Content::Events {
+            frames,
+            failure: speech::failure(),
+        };
         return Ok(Served::content(content, charge));
     }
     charge.quantities.add_all(&counts(pictures));
@@ -81,7 +100,13 @@ fn picture_tokens(size: &str, quality: &str) -> Result<u64, ApiError> {
     let square = match size {
         "1024x1024" => true,
         "1024x1536" | "1536x1024" => false,
-        _ => return Err(ApiError::invalid("size", "invalid_value", "Invalid 'size'.")),
+        _ => {
+            return Err(ApiError::invalid(
+                "size",
+                "invalid_value",
+                "Invalid 'size'.",
+            ));
+        }
     };
     Ok(match (quality, square) {
         ("low", true) => 272,
@@ -90,6 +115,12 @@ fn picture_tokens(size: &str, quality: &str) -> Result<u64, ApiError> {
         ("medium", false) => 1_584,
         ("high", true) => 4_160,
         ("high", false) => 6_240,
-        _ => return Err(ApiError::invalid("quality", "invalid_value", "Invalid 'quality'.")),
+        _ => {
+            return Err(ApiError::invalid(
+                "quality",
+                "invalid_value",
+                "Invalid 'quality'.",
+            ));
+        }
     })
 }

@@ -37,15 +37,23 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
             let texts = items.iter().filter_map(|item| item["text"].as_str());
             vec![look(&texts.collect::<Vec<_>>().join("\n"))]
         }
-        Value::Array(items) => {
-            items.iter().map(|item| look(item.as_str().unwrap_or_default())).collect()
-        }
+        Value::Array(items) => items
+            .iter()
+            .map(|item| look(item.as_str().unwrap_or_default()))
+            .collect(),
         one => vec![look(one.as_str().unwrap_or_default())],
     };
     let id = context.world.ids.fresh("modr-");
     let answer = json!({"id": id, "model": model.answers_as, "results": results});
     let quantities = Quantities::of(&[]);
-    Ok(Served::charged(&answer, Charge { model, tier: model.served_at(None, 0), quantities }))
+    Ok(Served::charged(
+        &answer,
+        Charge {
+            model,
+            tier: model.served_at(None, 0),
+            quantities,
+        },
+    ))
 }
 
 fn look(text: &str) -> Value {
@@ -54,7 +62,10 @@ fn look(text: &str) -> Value {
     for (category, word) in CATEGORIES {
         let flagged = text.contains(word);
         found.insert(category.to_owned(), flagged.into());
-        scores.insert(category.to_owned(), if flagged { 0.97.into() } else { 0.001.into() });
+        scores.insert(
+            category.to_owned(),
+            if flagged { 0.97.into() } else { 0.001.into() },
+        );
         kinds.insert(category.to_owned(), json!(["text"]));
     }
     let flagged = found.values().any(|flag| *flag == true);

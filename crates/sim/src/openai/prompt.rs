@@ -31,7 +31,9 @@ pub(super) struct Prompt {
 impl Prompt {
     /// The input of a chat completion.
     pub(super) fn of_chat(body: &Value) -> Result<Self, ApiError> {
-        let messages = body["messages"].as_array().ok_or_else(|| ApiError::missing("messages"))?;
+        let messages = body["messages"]
+            .as_array()
+            .ok_or_else(|| ApiError::missing("messages"))?;
         if messages.is_empty() {
             let message = "Invalid 'messages': empty array.";
             return Err(ApiError::invalid("messages", "empty_array", message));
@@ -135,8 +137,17 @@ impl Prompt {
     pub(super) fn count(&self, world: &World, key: &Key, model: &Model, keep_long: bool) -> Input {
         let owner = format!("{}\n{}\n", key.id, model.name);
         let Cached { read, written } = world.cache.look(&owner, &self.text);
-        let written = if model.rates.cache_write == 0 { 0 } else { written };
-        Input { tokens: self.tokens(), cached: read, written, keep_long }
+        let written = if model.rates.cache_write == 0 {
+            0
+        } else {
+            written
+        };
+        Input {
+            tokens: self.tokens(),
+            cached: read,
+            written,
+            keep_long,
+        }
     }
 }
 
@@ -153,8 +164,11 @@ pub(super) struct Input {
 impl Input {
     /// The line on the bill before anything is said.
     pub(super) fn quantities(self) -> Quantities {
-        let write =
-            if self.keep_long { Meter::CacheWriteLongTokens } else { Meter::CacheWriteTokens };
+        let write = if self.keep_long {
+            Meter::CacheWriteLongTokens
+        } else {
+            Meter::CacheWriteTokens
+        };
         Quantities::of(&[
             (Meter::InputTokens, self.tokens),
             (Meter::CachedInputTokens, self.cached),

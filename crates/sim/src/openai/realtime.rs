@@ -21,7 +21,11 @@ pub(super) fn create_secret(context: &Context<'_>) -> Result<Served, ApiError> {
     let seconds = asked.as_i64().unwrap_or(DEFAULT_SECONDS);
     if !(10..=7_200).contains(&seconds) {
         let message = "Invalid 'expires_after.seconds': expected 10 to 7200.";
-        return Err(ApiError::invalid("expires_after.seconds", "invalid_value", message));
+        return Err(ApiError::invalid(
+            "expires_after.seconds",
+            "invalid_value",
+            message,
+        ));
     }
     let now = context.now();
     let value = context.world.ids.fresh("ek_");
@@ -42,5 +46,7 @@ pub(super) fn create_secret(context: &Context<'_>) -> Result<Served, ApiError> {
     session["id"] = Value::from(context.world.ids.fresh("sess_"));
     session["object"] = json!("realtime.session");
     session["expires_at"] = json!(now + seconds);
-    Ok(Served::free(&json!({"value": value, "expires_at": now + seconds, "session": session})))
+    Ok(Served::free(
+        &json!({"value": value, "expires_at": now + seconds, "session": session}),
+    ))
 }

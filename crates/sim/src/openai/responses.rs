@@ -42,7 +42,9 @@ pub(super) struct Making {
 /// Answers an input.
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| matches!(kind, Kind::Chat { .. }))?;
+    let model = model_of(body["model"].as_str(), |kind| {
+        matches!(kind, Kind::Chat { .. })
+    })?;
     let before = past(context, &body)?;
     let prompt = Prompt::of_response(&body, &before)?;
     let most = body["max_output_tokens"].as_u64();
@@ -68,7 +70,11 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         input,
         base: base(context, &body, model, tier.as_str()),
         reasoning_id: ids.fresh("rs_"),
-        item_id: ids.fresh(if wish.tools.is_empty() { "msg_" } else { "item_" }),
+        item_id: ids.fresh(if wish.tools.is_empty() {
+            "msg_"
+        } else {
+            "item_"
+        }),
         call_id: ids.fresh("call_"),
         created: context.now(),
         separate_cache_writes: model.rates.cache_write > 0,
@@ -84,7 +90,11 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         };
         keep(&context.world.openai.responses, stored);
     }
-    let mut charge = Charge { model, tier, quantities: input.quantities() };
+    let mut charge = Charge {
+        model,
+        tier,
+        quantities: input.quantities(),
+    };
     if body["stream"].as_bool() == Some(true) {
         let frames = responses_stream::frames(&making);
         let number = frames.len();
@@ -92,7 +102,11 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         return Ok(Served::content(Content::Events { frames, failure }, charge));
     }
     charge.quantities.add_all(&making.answer.counts());
-    let object = if background { making.queued() } else { making.finished() };
+    let object = if background {
+        making.queued()
+    } else {
+        making.finished()
+    };
     Ok(Served::charged(&object, charge))
 }
 
@@ -119,7 +133,9 @@ pub(super) fn cancel(context: &Context<'_>) -> Result<Served, ApiError> {
 
 /// What a response was asked.
 pub(super) fn input_items(context: &Context<'_>) -> Result<Served, ApiError> {
-    with_stored(context, |stored| page(context.request, stored.input.clone(), 20))
+    with_stored(context, |stored| {
+        page(context.request, stored.input.clone(), 20)
+    })
 }
 
 /// Forgets a response.
@@ -131,7 +147,9 @@ pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
     if responses.len() == before {
         return Err(ApiError::not_found("response", id));
     }
-    Ok(Served::free(&json!({"id": id, "object": "response.deleted", "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": id, "object": "response.deleted", "deleted": true}),
+    ))
 }
 
 impl StoredResponse {
@@ -146,19 +164,29 @@ fn with_stored(
 ) -> Result<Served, ApiError> {
     let id = context.part(0);
     let mut responses = context.world.openai.responses.lock();
-    let stored = responses.iter_mut().find(|stored| stored.is(id, context.project()));
+    let stored = responses
+        .iter_mut()
+        .find(|stored| stored.is(id, context.project()));
     let stored = stored.ok_or_else(|| ApiError::not_found("response", id))?;
     Ok(Served::free(&look(stored)))
 }
 
 /// What the response before this one left.
 fn past(context: &Context<'_>, body: &Value) -> Result<String, ApiError> {
-    let Some(id) = body["previous_response_id"].as_str() else { return Ok(String::new()) };
+    let Some(id) = body["previous_response_id"].as_str() else {
+        return Ok(String::new());
+    };
     let responses = context.world.openai.responses.lock();
-    let found = responses.iter().find(|stored| stored.is(id, context.project()));
+    let found = responses
+        .iter()
+        .find(|stored| stored.is(id, context.project()));
     let found = found.ok_or_else(|| {
         let message = format!("Previous response with id '{id}' not found.");
-        ApiError::invalid("previous_response_id", "previous_response_not_found", message)
+        ApiError::invalid(
+            "previous_response_id",
+            "previous_response_not_found",
+            message,
+        )
     })?;
     Ok(found.transcript.clone())
 }
@@ -239,7 +267,11 @@ impl Making {
 
     /// How it ends.
     pub(super) fn status(&self) -> &'static str {
-        if self.answer.finish == Finish::Length { "incomplete" } else { "completed" }
+        if self.answer.finish == Finish::Length {
+            "incomplete"
+        } else {
+            "completed"
+        }
     }
 
     /// The thinking, where there was any.
@@ -250,7 +282,11 @@ impl Making {
 
     /// The message or the call, empty at its beginning or full at its end.
     pub(super) fn item(&self, full: bool) -> Value {
-        let text = if full { self.answer.text() } else { String::new() };
+        let text = if full {
+            self.answer.text()
+        } else {
+            String::new()
+        };
         let status = if full { self.status() } else { "in_progress" };
         match &self.answer.tool {
             Some(name) => json!({
@@ -258,7 +294,11 @@ impl Making {
                 "call_id": self.call_id, "name": name, "arguments": text,
             }),
             None => {
-                let content = if full { json!([self.text_part(&text)]) } else { json!([]) };
+                let content = if full {
+                    json!([self.text_part(&text)])
+                } else {
+                    json!([])
+                };
                 json!({
                     "id": self.item_id, "type": "message", "role": "assistant",
                     "status": status, "content": content,
@@ -273,10 +313,19 @@ impl Making {
     }
 
     fn usage(&self, output: u64, reasoning: u64) -> Value {
-        let Input { tokens, cached, written, keep_long } = self.input;
+        let Input {
+            tokens,
+            cached,
+            written,
+            keep_long,
+        } = self.input;
         let mut details = json!({"cached_tokens": cached, "cache_write_tokens": written});
         if self.separate_cache_writes {
-            let (short, long) = if keep_long { (0, written) } else { (written, 0) };
+            let (short, long) = if keep_long {
+                (0, written)
+            } else {
+                (written, 0)
+            };
             details["cache_write_tokens_details"] =
                 json!({"ttl_30m_tokens": short, "ttl_12h_tokens": long});
         }
@@ -291,7 +340,10 @@ impl Making {
 
     /// The event that says that it failed after what had been sent.
     fn failed(&self, sent: &Quantities, number: usize) -> Value {
-        let usage = self.usage(sent.get(Meter::OutputTokens), sent.get(Meter::ReasoningTokens));
+        let usage = self.usage(
+            sent.get(Meter::OutputTokens),
+            sent.get(Meter::ReasoningTokens),
+        );
         let mut object = self.at("failed", json!([]), usage);
         let message = "The model failed to generate a response.";
         object["error"] = json!({"code": "server_error", "message": message});

@@ -17,7 +17,11 @@ pub(super) fn frames(making: &Making) -> Vec<Frame> {
     if let Some(item) = making.reasoning_item() {
         let body = json!({"output_index": output_index, "item": item});
         events.free("response.output_item.added", body.clone());
-        events.put("response.output_item.done", body, std::mem::take(&mut beginning));
+        events.put(
+            "response.output_item.done",
+            body,
+            std::mem::take(&mut beginning),
+        );
         output_index += 1;
     }
     let body = json!({"output_index": output_index, "item": making.item(false)});
@@ -48,17 +52,27 @@ fn message(making: &Making, output_index: u64, events: &mut Events) {
         let body = place(json!({"delta": piece, "logprobs": []}));
         events.put("response.output_text.delta", body, counts_of_piece());
     }
-    events.free("response.output_text.done", place(json!({"text": text, "logprobs": []})));
+    events.free(
+        "response.output_text.done",
+        place(json!({"text": text, "logprobs": []})),
+    );
     events.free("response.content_part.done", part(&text));
 }
 
 fn arguments(making: &Making, output_index: u64, events: &mut Events) {
     let place = |body: Value| {
-        joined(json!({"item_id": making.item_id, "output_index": output_index}), body)
+        joined(
+            json!({"item_id": making.item_id, "output_index": output_index}),
+            body,
+        )
     };
     for piece in &making.answer.pieces {
         let body = place(json!({"delta": piece}));
-        events.put("response.function_call_arguments.delta", body, counts_of_piece());
+        events.put(
+            "response.function_call_arguments.delta",
+            body,
+            counts_of_piece(),
+        );
     }
     let name = making.answer.tool.as_deref();
     let body = place(json!({"arguments": making.answer.text(), "name": name}));
@@ -78,7 +92,10 @@ impl Events {
     fn put(&mut self, kind: &str, body: Value, counts: Vec<(Meter, u64)>) {
         let number = self.frames.len();
         let event = joined(json!({"type": kind, "sequence_number": number}), body);
-        self.frames.push(Frame { bytes: sse::typed(&event), counts });
+        self.frames.push(Frame {
+            bytes: sse::typed(&event),
+            counts,
+        });
     }
 }
 

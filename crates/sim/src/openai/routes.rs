@@ -7,8 +7,7 @@ use super::{
     context::{Context, Served},
     embeddings,
     error::ApiError,
-    files, images, models, moderations, realtime, responses, speech, transcriptions,
-    vector_stores,
+    files, images, models, moderations, realtime, responses, speech, transcriptions, vector_stores,
 };
 
 /// Whose key opens a route.
@@ -88,27 +87,47 @@ pub(super) fn find<'a>(
     method: &Method,
     segments: &'a [String],
 ) -> Option<(&'static Route, Vec<&'a str>)> {
-    ROUTES.iter().find_map(|route| Some((route, route.matches(method, segments)?)))
+    ROUTES
+        .iter()
+        .find_map(|route| Some((route, route.matches(method, segments)?)))
 }
 
 const fn get(path: &'static str, operation: &'static str, handler: Handler) -> Route {
-    Route { verb: Verb::Get, path, operation, access: Access::Free, handler }
+    Route {
+        verb: Verb::Get,
+        path,
+        operation,
+        access: Access::Free,
+        handler,
+    }
 }
 
 const fn post(path: &'static str, operation: &'static str, handler: Handler) -> Route {
-    Route { verb: Verb::Post, ..get(path, operation, handler) }
+    Route {
+        verb: Verb::Post,
+        ..get(path, operation, handler)
+    }
 }
 
 const fn delete(path: &'static str, operation: &'static str, handler: Handler) -> Route {
-    Route { verb: Verb::Delete, ..get(path, operation, handler) }
+    Route {
+        verb: Verb::Delete,
+        ..get(path, operation, handler)
+    }
 }
 
 const fn paid(route: Route) -> Route {
-    Route { access: Access::Paid, ..route }
+    Route {
+        access: Access::Paid,
+        ..route
+    }
 }
 
 const fn managed(route: Route) -> Route {
-    Route { access: Access::Admin, ..route }
+    Route {
+        access: Access::Admin,
+        ..route
+    }
 }
 
 #[rustfmt::skip]
@@ -174,8 +193,14 @@ mod tests {
 
     #[test]
     fn a_path_is_one_operation() {
-        assert_eq!(operation(Method::POST, "chat/completions"), Some("chat.completions"));
-        assert_eq!(operation(Method::GET, "files/file_1/content"), Some("files.content"));
+        assert_eq!(
+            operation(Method::POST, "chat/completions"),
+            Some("chat.completions")
+        );
+        assert_eq!(
+            operation(Method::GET, "files/file_1/content"),
+            Some("files.content")
+        );
         assert_eq!(operation(Method::GET, "chat/completions"), None);
         assert_eq!(operation(Method::GET, "files/file_1/content/more"), None);
     }

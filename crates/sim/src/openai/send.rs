@@ -33,15 +33,14 @@ use crate::{
 const BREAKABLE_BYTES: usize = 64;
 
 /// Answers one request to OpenAI.
-pub(crate) async fn answer(
-    world: &World,
-    request: Request,
-) -> Result<Response<SimBody>, NoAnswer> {
+pub(crate) async fn answer(world: &World, request: Request) -> Result<Response<SimBody>, NoAnswer> {
     let desk = Desk::open(world, &request);
     let Some((route, parts)) = desk.route() else {
         return Ok(desk.refuse(None, None, &desk.no_route()));
     };
-    world.recorder.keep(Service::Openai, route.operation, Arc::clone(&desk.exchange));
+    world
+        .recorder
+        .keep(Service::Openai, route.operation, Arc::clone(&desk.exchange));
     let (key, allowance) = match auth::key_of(world, &request) {
         Ok(found) => found,
         Err(error) => return Ok(desk.refuse(None, None, &error)),
@@ -54,7 +53,11 @@ pub(crate) async fn answer(
     let faults = world.faults.take(Service::Openai, route.operation, &key.id);
     for fault in &faults {
         match fault {
-            FaultKind::Refuse { status, code, retry_after } => {
+            FaultKind::Refuse {
+                status,
+                code,
+                retry_after,
+            } => {
                 let error = ApiError::of_code(*status, code.as_deref(), *retry_after);
                 return Ok(desk.refuse(Some(&key), limits, &error));
             }
@@ -65,7 +68,12 @@ pub(crate) async fn answer(
             _ => {}
         }
     }
-    let context = Context { world, request: &request, key: &key, parts };
+    let context = Context {
+        world,
+        request: &request,
+        key: &key,
+        parts,
+    };
     match (route.handler)(&context) {
         Ok(served) => desk.serve(route, &key, limits, served, &faults).await,
         Err(error) => Ok(desk.refuse(Some(&key), limits, &error)),
@@ -91,17 +99,32 @@ impl<'a> Desk<'a> {
             &request.headers,
             &request.body,
         );
-        Self { world, request, request_id, exchange, came_in: Instant::now() }
+        Self {
+            world,
+            request,
+            request_id,
+            exchange,
+            came_in: Instant::now(),
+        }
     }
 
     fn route(&self) -> Option<(&'static Route, Vec<&'a str>)> {
         let (version, segments) = self.request.segments.split_first()?;
         let upgrade = self.request.headers.contains_key(http::header::UPGRADE);
-        if version != "v1" || upgrade { None } else { routes::find(&self.request.method, segments) }
+        if version != "v1" || upgrade {
+            None
+        } else {
+            routes::find(&self.request.method, segments)
+        }
     }
 
     fn no_route(&self) -> ApiError {
-        let path = self.request.path_and_query.split('?').next().unwrap_or_default();
+        let path = self
+            .request
+            .path_and_query
+            .split('?')
+            .next()
+            .unwrap_or_default();
         let path = path.strip_prefix("/openai").unwrap_or(path);
         let websocket = self.request.header("upgrade");
         if websocket.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
@@ -117,7 +140,9 @@ impl<'a> Desk<'a> {
         error: &ApiError,
     ) -> Response<SimBody> {
         let key_id = key.map(|key| key.id.as_str());
-        self.world.bill.refuse(Service::Openai, key_id, &error.reason());
+        self.world
+            .bill
+            .refuse(Service::Openai, key_id, &error.reason());
         let bytes = Bytes::from(error.body().to_string());
         let mut headers = self.headers(limits, "application/json");
         headers.insert(CONTENT_LENGTH, bytes.len().into());
@@ -149,7 +174,10 @@ impl<'a> Desk<'a> {
             headers.insert(CONTENT_LENGTH, length.into());
         }
         if let Some(encoding) = outgoing.encoding {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.as_str()));
+            headers.insert(
+                CONTENT_ENCODING,
+                HeaderValue::from_static(encoding.as_str()),
+            );
         }
         self.exchange.answered(served.status, &headers);
         if !head_delay.is_zero() {
@@ -158,7 +186,9 @@ impl<'a> Desk<'a> {
         let entry = match served.charge {
             Some(charge) => Some(self.world.bill.open(self.line(route, key, charge))),
             None => {
-                self.world.bill.count_unbilled(Service::Openai, &key.id, route.operation);
+                self.world
+                    .bill
+                    .count_unbilled(Service::Openai, &key.id, route.operation);
                 None
             }
         };
@@ -197,7 +227,10 @@ impl<'a> Desk<'a> {
         put("x-request-id", self.request_id.clone());
         put("openai-organization", "org-sim".to_owned());
         put("openai-version", "2020-10-01".to_owned());
-        put("openai-processing-ms", self.came_in.elapsed().as_millis().to_string());
+        put(
+            "openai-processing-ms",
+            self.came_in.elapsed().as_millis().to_string(),
+        );
         if let Some(client_id) = self.request.header("x-client-request-id") {
             put("x-client-request-id", client_id.to_owned());
         }
@@ -205,11 +238,20 @@ impl<'a> Desk<'a> {
             let tokens = allowance.limit.saturating_mul(1_000);
             let left = tokens.saturating_sub(self.request.body.len().div_ceil(4) as u64);
             put("x-ratelimit-limit-requests", allowance.limit.to_string());
-            put("x-ratelimit-remaining-requests", allowance.remaining.to_string());
-            put("x-ratelimit-reset-requests", format!("{}s", allowance.reset_seconds));
+            put(
+                "x-ratelimit-remaining-requests",
+                allowance.remaining.to_string(),
+            );
+            put(
+                "x-ratelimit-reset-requests",
+                format!("{}s", allowance.reset_seconds),
+            );
             put("x-ratelimit-limit-tokens", tokens.to_string());
             put("x-ratelimit-remaining-tokens", left.to_string());
-            put("x-ratelimit-reset-tokens", format!("{}s", allowance.reset_seconds));
+            put(
+                "x-ratelimit-reset-tokens",
+                format!("{}s", allowance.reset_seconds),
+            );
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers
@@ -237,19 +279,29 @@ struct Outgoing {
 impl Outgoing {
     fn prepare(content: Content, request: &Request) -> Self {
         let (content_type, frames, failure, whole) = match content {
-            Content::Whole { content_type, bytes } => {
-                (content_type, vec![Frame::free(bytes)], None, true)
-            }
-            Content::Pieces { content_type, frames } => (content_type, frames, None, false),
-            Content::Events { frames, failure } => {
-                ("text/event-stream; charset=utf-8", frames, Some(failure), false)
-            }
+            Content::Whole {
+                content_type,
+                bytes,
+            } => (content_type, vec![Frame::free(bytes)], None, true),
+            Content::Pieces {
+                content_type,
+                frames,
+            } => (content_type, frames, None, false),
+            Content::Events { frames, failure } => (
+                "text/event-stream; charset=utf-8",
+                frames,
+                Some(failure),
+                false,
+            ),
         };
         let mut outgoing = Self {
             content_type,
             frames,
             failure,
-            manner: Manner { made_whole: whole, ..Manner::default() },
+            manner: Manner {
+                made_whole: whole,
+                ..Manner::default()
+            },
             encoding: None,
             length: None,
         };
@@ -263,7 +315,9 @@ impl Outgoing {
     fn compress_whole(&mut self, request: &Request) {
         let text = self.content_type.starts_with("application/json")
             || self.content_type.starts_with("text/");
-        let Some(frame) = self.frames.first_mut() else { return };
+        let Some(frame) = self.frames.first_mut() else {
+            return;
+        };
         if !text || frame.bytes.len() < encoding::LEAST_BYTES {
             return;
         }
@@ -274,7 +328,10 @@ impl Outgoing {
     }
 
     fn bytes(&self) -> u64 {
-        self.frames.iter().map(|frame| frame.bytes.len() as u64).sum()
+        self.frames
+            .iter()
+            .map(|frame| frame.bytes.len() as u64)
+            .sum()
     }
 
     /// Ends a stream with the event that says that it failed.
@@ -284,10 +341,15 @@ impl Outgoing {
             _ => None,
         });
         let Some(after) = after else { return };
-        let Some(failure) = self.failure.take() else { return };
-        self.frames.truncate(after.min(self.frames.len().saturating_sub(1)));
+        let Some(failure) = self.failure.take() else {
+            return;
+        };
+        self.frames
+            .truncate(after.min(self.frames.len().saturating_sub(1)));
         let mut sent = head.clone();
-        self.frames.iter().for_each(|frame| sent.add_all(&frame.counts));
+        self.frames
+            .iter()
+            .for_each(|frame| sent.add_all(&frame.counts));
         self.frames.push(Frame::free(failure(&sent)));
         self.manner.fails = true;
     }
@@ -306,8 +368,14 @@ impl Outgoing {
                         self.manner.delay += Duration::from_millis(*ms);
                     }
                 }
-                FaultKind::Cut { after_chunks, after_bytes } => {
-                    let cut = Break { after_chunks: *after_chunks, after_bytes: *after_bytes };
+                FaultKind::Cut {
+                    after_chunks,
+                    after_bytes,
+                } => {
+                    let cut = Break {
+                        after_chunks: *after_chunks,
+                        after_bytes: *after_bytes,
+                    };
                     self.manner.cut = Some(cut);
                     if whole {
                         self.frames = split(&self.frames);
@@ -327,6 +395,11 @@ impl Outgoing {
 
 /// The same bytes in small pieces.
 fn split(frames: &[Frame]) -> Vec<Frame> {
-    let all: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.iter().copied()).collect();
-    all.chunks(BREAKABLE_BYTES).map(|piece| Frame::free(piece.to_vec())).collect()
+    let all: Vec<u8> = frames
+        .iter()
+        .flat_map(|frame| frame.bytes.iter().copied())
+        .collect();
+    all.chunks(BREAKABLE_BYTES)
+        .map(|piece| Frame::free(piece.to_vec()))
+        .collect()
 }

@@ -29,7 +29,9 @@ const PIECE_BYTES: usize = 4_096;
 /// Says a text.
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| matches!(kind, Kind::Speech { .. }))?;
+    let model = model_of(body["model"].as_str(), |kind| {
+        matches!(kind, Kind::Speech { .. })
+    })?;
     let text = body["input"].as_str().filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| ApiError::missing("input"))?;
     if body["voice"].is_null() {
@@ -38,17 +40,29 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let characters = text.chars().count() as u64;
     if characters > MOST_CHARACTERS {
         let message = format!("Invalid 'input': at most {MOST_CHARACTERS} characters.");
-        return Err(ApiError::invalid("input", "string_above_max_length", message));
+        return Err(ApiError::invalid(
+            "input",
+            "string_above_max_length",
+            message,
+        ));
     }
     let format = body["response_format"].as_str().unwrap_or("mp3");
     let format = Format::named(format).ok_or_else(|| {
-        ApiError::invalid("response_format", "invalid_value", "Invalid 'response_format'.")
+        ApiError::invalid(
+            "response_format",
+            "invalid_value",
+            "Invalid 'response_format'.",
+        )
     })?;
     let by_token = model.kind == Kind::Speech { by_token: true };
     let events = body["stream_format"] == "sse";
     if events && !by_token {
         let message = "This model does not support 'stream_format' 'sse'.";
-        return Err(ApiError::invalid("stream_format", "unsupported_value", message));
+        return Err(ApiError::invalid(
+            "stream_format",
+            "unsupported_value",
+            message,
+        ));
     }
     let milliseconds = characters * MILLISECONDS_PER_CHARACTER;
     let sound = format.silence(milliseconds);
@@ -59,11 +73,21 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         let quantities = Quantities::of(&[(Meter::InputTokens, input_tokens)]);
         (quantities, pieces(&sound, output_tokens))
     } else {
-        (Quantities::of(&[(Meter::Characters, characters)]), pieces(&sound, 0))
+        (
+            Quantities::of(&[(Meter::Characters, characters)]),
+            pieces(&sound, 0),
+        )
     };
-    let charge = Charge { model, tier: model.served_at(None, 0), quantities };
+    let charge = Charge {
+        model,
+        tier: model.served_at(None, 0),
+        quantities,
+    };
     if !events {
-        let content = Content::Pieces { content_type: format.content_type(), frames: pieces };
+        let content = Content::Pieces {
+            content_type: format.content_type(),
+            frames: pieces,
+        };
         return Ok(Served::content(content, charge));
     }
     let mut frames: Vec<Frame> = pieces
@@ -71,7 +95,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         .map(|piece| {
             let audio = STANDARD.encode(&piece.bytes);
             let event = json!({"type": "speech.audio.delta", "audio": audio});
-            Frame { bytes: sse::data(&event), ..piece }
+            Frame {
+                bytes: sse::data(&event),
+                ..piece
+            }
         })
         .collect();
     let done = json!({"type": "speech.audio.done", "usage": {
@@ -80,7 +107,13 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         "total_tokens": input_tokens + output_tokens,
     }});
     frames.push(Frame::free(sse::data(&done)));
-    Ok(Served::content(Content::Events { frames, failure: failure() }, charge))
+    Ok(Served::content(
+        Content::Events {
+            frames,
+            failure: failure(),
+        },
+        charge,
+    ))
 }
 
 /// The event with which a stream of sound or of its text fails.
@@ -102,8 +135,14 @@ fn pieces(sound: &Bytes, tokens: u64) -> Vec<Frame> {
         let end = (start + PIECE_BYTES).min(sound.len());
         let due = tokens * end as u64 / size;
         let share = due - counted;
-        let counts = vec![(Meter::OutputTokens, share), (Meter::OutputAudioTokens, share)];
-        frames.push(Frame { bytes: sound.slice(start..end), counts });
+        let counts = vec![
+            (Meter::OutputTokens, share),
+            (Meter::OutputAudioTokens, share),
+        ];
+        frames.push(Frame {
+            bytes: sound.slice(start..end),
+            counts,
+        });
         (start, counted) = (end, due);
     }
     frames
@@ -117,7 +156,10 @@ mod tests {
     fn the_pieces_carry_every_byte_and_every_token() {
         let sound = Bytes::from(vec![7; 10_000]);
         let frames = pieces(&sound, 31);
-        let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.to_vec()).collect();
+        let bytes: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| frame.bytes.to_vec())
+            .collect();
         assert_eq!(bytes, sound);
         let tokens: u64 = frames.iter().map(|frame| frame.counts[0].1).sum();
         assert_eq!(tokens, 31);

@@ -23,7 +23,9 @@ const MILLISECONDS_PER_TOKEN: u64 = 100;
 /// Writes down what is said.
 pub(super) fn transcribe(context: &Context<'_>) -> Result<Served, ApiError> {
     let form = context.form()?;
-    let model = model_of(form.text("model"), |kind| matches!(kind, Kind::Hearing { .. }))?;
+    let model = model_of(form.text("model"), |kind| {
+        matches!(kind, Kind::Hearing { .. })
+    })?;
     let heard = Heard::read(&form, model, "transcribe")?;
     if form.text("stream") != Some("true") {
         return heard.whole(&form);
@@ -38,7 +40,9 @@ pub(super) fn transcribe(context: &Context<'_>) -> Result<Served, ApiError> {
 /// Writes down in English what is said in another language.
 pub(super) fn translate(context: &Context<'_>) -> Result<Served, ApiError> {
     let form = context.form()?;
-    let model = model_of(form.text("model"), |kind| kind == Kind::Hearing { by_token: false })?;
+    let model = model_of(form.text("model"), |kind| {
+        kind == Kind::Hearing { by_token: false }
+    })?;
     Heard::read(&form, model, "translate")?.whole(&form)
 }
 
@@ -93,15 +97,21 @@ impl Heard {
 
     fn charge(&self) -> Charge {
         let tier = self.model.served_at(None, 0);
-        Charge { model: self.model, tier, quantities: self.quantities() }
+        Charge {
+            model: self.model,
+            tier,
+            quantities: self.quantities(),
+        }
     }
 
     fn usage(&self) -> Value {
         if !self.by_token() {
             return json!({"type": "duration", "seconds": self.seconds()});
         }
-        let (input, output) =
-            (self.audio_tokens() + self.prompt_tokens, tokens::count(&self.text));
+        let (input, output) = (
+            self.audio_tokens() + self.prompt_tokens,
+            tokens::count(&self.text),
+        );
         json!({
             "type": "tokens",
             "input_tokens": input,
@@ -139,15 +149,26 @@ impl Heard {
                 return Ok(Served::charged(&self.verbose(), charge));
             }
             "text" => format!("{}\n", self.text),
-            "srt" => format!("1\n00:00:00,000 --> {}\n{}\n\n", end.replace('.', ","), self.text),
+            "srt" => format!(
+                "1\n00:00:00,000 --> {}\n{}\n\n",
+                end.replace('.', ","),
+                self.text
+            ),
             "vtt" => format!("WEBVTT\n\n00:00:00.000 --> {end}\n{}\n\n", self.text),
             _ => {
                 let message = format!("'{format}' is not supported with this model.");
-                return Err(ApiError::invalid("response_format", "unsupported_value", message));
+                return Err(ApiError::invalid(
+                    "response_format",
+                    "unsupported_value",
+                    message,
+                ));
             }
         };
         let bytes = text.into();
-        let content = Content::Whole { content_type: "text/plain; charset=utf-8", bytes };
+        let content = Content::Whole {
+            content_type: "text/plain; charset=utf-8",
+            bytes,
+        };
         Ok(Served::content(content, charge))
     }
 
@@ -167,18 +188,30 @@ impl Heard {
     }
 
     fn stream(&self) -> Served {
-        let counts = || if self.by_token() { counts_of_piece() } else { Vec::new() };
+        let counts = || {
+            if self.by_token() {
+                counts_of_piece()
+            } else {
+                Vec::new()
+            }
+        };
         let mut frames: Vec<Frame> = tokens::pieces(&self.text)
             .map(|piece| {
                 let event = json!({"type": "transcript.text.delta", "delta": piece});
-                Frame { bytes: sse::data(&event), counts: counts() }
+                Frame {
+                    bytes: sse::data(&event),
+                    counts: counts(),
+                }
             })
             .collect();
         let done =
             json!({"type": "transcript.text.done", "text": self.text, "usage": self.usage()});
         frames.push(Frame::free(sse::data(&done)));
         frames.push(Frame::free("data: [DONE]\n\n"));
-        let content = Content::Events { frames, failure: speech::failure() };
+        let content = Content::Events {
+            frames,
+            failure: speech::failure(),
+        };
         Served::content(content, self.charge())
     }
 }

@@ -11,7 +11,10 @@ use super::{
 /// Begins a store.
 pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let body = context.json_or_empty()?;
-    if body["file_ids"].as_array().is_some_and(|files| !files.is_empty()) {
+    if body["file_ids"]
+        .as_array()
+        .is_some_and(|files| !files.is_empty())
+    {
         return Err(ApiError::not_simulated("A vector store with files"));
     }
     let object = json!({
@@ -34,7 +37,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 /// The project's stores, the newest first.
 pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
     let stores = context.world.openai.vector_stores.lock();
-    let own = stores.iter().rev().filter(|(project, _)| project == context.project());
+    let own = stores
+        .iter()
+        .rev()
+        .filter(|(project, _)| project == context.project());
     let objects: Vec<Value> = own.map(|(_, object)| object.clone()).collect();
     Ok(Served::free(&page(context.request, objects, 20)))
 }
@@ -43,9 +49,8 @@ pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
 pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
     let id = context.part(0);
     let stores = context.world.openai.vector_stores.lock();
-    let own = |(project, object): &&(String, Value)| {
-        project == context.project() && object["id"] == id
-    };
+    let own =
+        |(project, object): &&(String, Value)| project == context.project() && object["id"] == id;
     let found = stores.iter().find(own);
     found
         .map(|(_, object)| Served::free(object))
@@ -61,5 +66,7 @@ pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
     if stores.len() == before {
         return Err(ApiError::not_found("vector store", id));
     }
-    Ok(Served::free(&json!({"id": id, "object": "vector_store.deleted", "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": id, "object": "vector_store.deleted", "deleted": true}),
+    ))
 }

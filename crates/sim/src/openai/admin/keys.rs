@@ -20,10 +20,14 @@ pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiErro
     let account = {
         let mut organization = context.world.openai.organization.lock();
         organization.open_project(context.part(0))?;
-        organization.service_account(context.part(0), context.part(1))?.clone()
+        organization
+            .service_account(context.part(0), context.part(1))?
+            .clone()
     };
     let name = body["name"].as_str().unwrap_or("Secret Key").to_owned();
-    Ok(Served::free(&make(context, &account, name, scopes, expires_at)))
+    Ok(Served::free(&make(
+        context, &account, name, scopes, expires_at,
+    )))
 }
 
 /// Makes a key; what is returned is the only sight of its value.
@@ -95,15 +99,21 @@ pub(in crate::openai) fn update(context: &Context<'_>) -> Result<Served, ApiErro
 pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
     let key = change(context, |key| key.state = KeyState::Revoked)?;
     let object = "organization.project.api_key.deleted";
-    Ok(Served::free(&json!({"id": key.id, "object": object, "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": key.id, "object": object, "deleted": true}),
+    ))
 }
 
 /// Revokes every key that fits.
 pub(super) fn revoke_all(context: &Context<'_>, fits: impl Fn(&Key) -> bool) {
-    let meant = |key: &Key| {
-        key.service == Service::Openai && key.state != KeyState::Revoked && fits(key)
-    };
-    while context.world.keys.change(meant, |key| key.state = KeyState::Revoked).is_some() {}
+    let meant =
+        |key: &Key| key.service == Service::Openai && key.state != KeyState::Revoked && fits(key);
+    while context
+        .world
+        .keys
+        .change(meant, |key| key.state = KeyState::Revoked)
+        .is_some()
+    {}
 }
 
 /// Admin keys.
@@ -141,7 +151,9 @@ pub(in crate::openai) fn create_admin(context: &Context<'_>) -> Result<Served, A
 pub(in crate::openai) fn delete_admin(context: &Context<'_>) -> Result<Served, ApiError> {
     let key = change_admin(context, |key| key.state = KeyState::Revoked)?;
     let object = "organization.admin_api_key.deleted";
-    Ok(Served::free(&json!({"id": key.id, "object": object, "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": key.id, "object": object, "deleted": true}),
+    ))
 }
 
 fn belongs(key: &Key, project: &str) -> bool {
@@ -152,27 +164,34 @@ fn belongs(key: &Key, project: &str) -> bool {
 }
 
 fn is_admin(key: &Key) -> bool {
-    key.service == Service::Openai
-        && key.kind == KeyKind::Admin
-        && key.state != KeyState::Revoked
+    key.service == Service::Openai && key.kind == KeyKind::Admin && key.state != KeyState::Revoked
 }
 
 fn change(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, ApiError> {
     let (project, id) = (context.part(0), context.part(1));
-    let found = context.world.keys.change(|key| belongs(key, project) && key.id == id, change);
+    let found = context
+        .world
+        .keys
+        .change(|key| belongs(key, project) && key.id == id, change);
     found.ok_or_else(|| ApiError::not_found("API key", id))
 }
 
 fn change_admin(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, ApiError> {
     let id = context.part(0);
-    let found = context.world.keys.change(|key| is_admin(key) && key.id == id, change);
+    let found = context
+        .world
+        .keys
+        .change(|key| is_admin(key) && key.id == id, change);
     found.ok_or_else(|| ApiError::not_found("admin API key", id))
 }
 
 fn project_view(context: &Context<'_>, key: &Key) -> Value {
     let organization = context.world.openai.organization.lock();
     let account = key.service_account_id.as_deref().and_then(|id| {
-        organization.service_accounts.iter().find(|account| account.id == id)
+        organization
+            .service_accounts
+            .iter()
+            .find(|account| account.id == id)
     });
     let owner = match account {
         Some(account) => json!({"type": "service_account", "service_account": account.view()}),

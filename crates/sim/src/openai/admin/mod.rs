@@ -46,7 +46,10 @@ impl Organization {
             created_at: now,
             archived_at: None,
         };
-        Self { projects: vec![project], service_accounts: Vec::new() }
+        Self {
+            projects: vec![project],
+            service_accounts: Vec::new(),
+        }
     }
 
     fn project(&mut self, id: &str) -> Result<&mut Project, ApiError> {
@@ -103,7 +106,9 @@ fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, ApiError> 
     match &body["expires_in_seconds"] {
         Value::Null => Ok(None),
         asked => {
-            let seconds = asked.as_i64().filter(|asked| (1..=MOST_SECONDS).contains(asked));
+            let seconds = asked
+                .as_i64()
+                .filter(|asked| (1..=MOST_SECONDS).contains(asked));
             let seconds = seconds.ok_or_else(|| {
                 let message = format!("Invalid 'expires_in_seconds': 1 to {MOST_SECONDS}.");
                 ApiError::invalid("expires_in_seconds", "invalid_value", message)
@@ -117,14 +122,21 @@ fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, ApiError> 
 fn scopes(body: &Value) -> Result<Option<Vec<String>>, ApiError> {
     match &body["scopes"] {
         Value::Null => Ok(None),
-        asked => serde_json::from_value(asked.clone()).map(Some).map_err(|_| {
-            ApiError::invalid("scopes", "invalid_value", "Invalid 'scopes': expected texts.")
-        }),
+        asked => serde_json::from_value(asked.clone())
+            .map(Some)
+            .map_err(|_| {
+                ApiError::invalid(
+                    "scopes",
+                    "invalid_value",
+                    "Invalid 'scopes': expected texts.",
+                )
+            }),
     }
 }
 
 /// A name that must be there.
 fn name(body: &Value) -> Result<String, ApiError> {
     let name = body["name"].as_str().filter(|name| !name.is_empty());
-    name.map(str::to_owned).ok_or_else(|| ApiError::missing("name"))
+    name.map(str::to_owned)
+        .ok_or_else(|| ApiError::missing("name"))
 }

@@ -13,8 +13,12 @@ pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, ApiError>
     let archived_too = context.request.query("include_archived") == Some("true");
     let organization = context.world.openai.organization.lock();
     let shown = |project: &&Project| archived_too || project.archived_at.is_none();
-    let projects: Vec<Value> =
-        organization.projects.iter().filter(shown).map(Project::view).collect();
+    let projects: Vec<Value> = organization
+        .projects
+        .iter()
+        .filter(shown)
+        .map(Project::view)
+        .collect();
     Ok(Served::free(&page(context.request, projects, 20)))
 }
 
@@ -27,7 +31,13 @@ pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiErro
         archived_at: None,
     };
     let view = project.view();
-    context.world.openai.organization.lock().projects.push(project);
+    context
+        .world
+        .openai
+        .organization
+        .lock()
+        .projects
+        .push(project);
     Ok(Served::free(&view))
 }
 

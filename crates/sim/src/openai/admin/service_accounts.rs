@@ -13,7 +13,10 @@ pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, ApiError>
     let mut organization = context.world.openai.organization.lock();
     let project = context.part(0);
     organization.project(project)?;
-    let own = organization.service_accounts.iter().filter(|account| account.project == project);
+    let own = organization
+        .service_accounts
+        .iter()
+        .filter(|account| account.project == project);
     let accounts = own.map(ServiceAccount::view).collect();
     Ok(Served::free(&page(context.request, accounts, 20)))
 }
@@ -39,7 +42,13 @@ pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiErro
     view["api_key"] = if body["create_service_account_only"].as_bool() == Some(true) {
         Value::Null
     } else {
-        keys::make(context, &account, "Secret Key".to_owned(), Vec::new(), expires_at)
+        keys::make(
+            context,
+            &account,
+            "Secret Key".to_owned(),
+            Vec::new(),
+            expires_at,
+        )
     };
     Ok(Served::free(&view))
 }
@@ -57,9 +66,13 @@ pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, ApiErro
     {
         let mut organization = context.world.openai.organization.lock();
         organization.service_account(project, id)?;
-        organization.service_accounts.retain(|account| account.id != id);
+        organization
+            .service_accounts
+            .retain(|account| account.id != id);
     }
     keys::revoke_all(context, |key| key.service_account_id.as_deref() == Some(id));
     let object = "organization.project.service_account.deleted";
-    Ok(Served::free(&json!({"id": id, "object": object, "deleted": true})))
+    Ok(Served::free(
+        &json!({"id": id, "object": object, "deleted": true}),
+    ))
 }

@@ -54,8 +54,11 @@ pub(in crate::openai) fn usage(context: &Context<'_>) -> Result<Served, ApiError
         "images" => &["images.generations"],
         "audio_speeches" => &["audio.speech"],
         "audio_transcriptions" => &["audio.transcriptions", "audio.translations"],
-        "vector_stores" | "code_interpreter_sessions" | "file_search_calls"
-        | "web_search_calls" | "decisions" => &[],
+        "vector_stores"
+        | "code_interpreter_sessions"
+        | "file_search_calls"
+        | "web_search_calls"
+        | "decisions" => &[],
         _ => {
             let path = format!("/v1/organization/usage/{what}");
             return Err(ApiError::no_route("GET", &path));
@@ -90,8 +93,10 @@ fn usage_row(what: &str, quantities: &Quantities) -> Value {
     let mut put = |name: &str, amount: u64| row[name] = json!(amount);
     match what {
         "completions" => {
-            let (short, long) =
-                (get(Meter::CacheWriteTokens), get(Meter::CacheWriteLongTokens));
+            let (short, long) = (
+                get(Meter::CacheWriteTokens),
+                get(Meter::CacheWriteLongTokens),
+            );
             let cached = get(Meter::CachedInputTokens);
             let input = get(Meter::InputTokens);
             put("input_tokens", input);
@@ -99,7 +104,10 @@ fn usage_row(what: &str, quantities: &Quantities) -> Value {
             put("input_cache_write_tokens", short + long);
             put("input_cache_write_30m_tokens", short);
             put("input_cache_write_12h_tokens", long);
-            put("input_uncached_tokens", input.saturating_sub(cached + short + long));
+            put(
+                "input_uncached_tokens",
+                input.saturating_sub(cached + short + long),
+            );
             put("input_audio_tokens", 0);
             put("output_tokens", get(Meter::OutputTokens));
             put("output_audio_tokens", 0);
@@ -136,7 +144,11 @@ struct Report {
 impl Report {
     fn read(context: &Context<'_>, width: i64, limits: (i64, i64)) -> Result<Self, ApiError> {
         let request = context.request;
-        let number = |name: &str| request.query(name).and_then(|text| text.parse::<i64>().ok());
+        let number = |name: &str| {
+            request
+                .query(name)
+                .and_then(|text| text.parse::<i64>().ok())
+        };
         let start = number("start_time").ok_or_else(|| ApiError::missing("start_time"))?;
         let end = number("end_time").unwrap_or_else(|| context.now() + 1);
         let buckets = number("limit").unwrap_or(limits.0);
@@ -144,16 +156,31 @@ impl Report {
             let message = format!("Invalid 'limit': expected 1 to {}.", limits.1);
             return Err(ApiError::invalid("limit", "invalid_value", message));
         }
-        let known = ["project_id", "api_key_id", "model", "line_item", "service_tier"];
+        let known = [
+            "project_id",
+            "api_key_id",
+            "model",
+            "line_item",
+            "service_tier",
+        ];
         let asked = request.query_list("group_by");
-        let owned = |name| request.query_list(name).into_iter().map(str::to_owned).collect();
+        let owned = |name| {
+            request
+                .query_list(name)
+                .into_iter()
+                .map(str::to_owned)
+                .collect()
+        };
         Ok(Self {
             // A page begins where the one before it ended.
             start: number("page").unwrap_or(start - start.rem_euclid(width)),
             end,
             width,
             buckets,
-            group_by: known.into_iter().filter(|name| asked.contains(name)).collect(),
+            group_by: known
+                .into_iter()
+                .filter(|name| asked.contains(name))
+                .collect(),
             keys: owned("api_key_ids"),
             projects: owned("project_ids"),
             models: owned("models"),
@@ -167,7 +194,10 @@ impl Report {
             "service_tier" => json!(call.service_tier),
             _ => json!(call.model),
         };
-        self.group_by.iter().map(|name| (*name, value(name))).collect()
+        self.group_by
+            .iter()
+            .map(|name| (*name, value(name)))
+            .collect()
     }
 
     fn includes(&self, call: &Call) -> bool {
@@ -175,7 +205,10 @@ impl Report {
             list.is_empty() || list.iter().any(|listed| listed == value)
         };
         listed(&self.keys, &call.key_id)
-            && listed(&self.projects, call.project_id.as_deref().unwrap_or_default())
+            && listed(
+                &self.projects,
+                call.project_id.as_deref().unwrap_or_default(),
+            )
             && listed(&self.models, &call.model)
     }
 
@@ -185,7 +218,9 @@ impl Report {
         meant: impl Fn(&Call) -> bool,
         view: impl Fn(&Labels, &Row) -> Value,
     ) -> Value {
-        let last = self.start.saturating_add(self.width.saturating_mul(self.buckets));
+        let last = self
+            .start
+            .saturating_add(self.width.saturating_mul(self.buckets));
         let end = self.end.min(last);
         let mut buckets: BTreeMap<i64, BTreeMap<String, (Labels, Row)>> = BTreeMap::new();
         context.world.bill.for_each(Service::Openai, |call| {
@@ -195,7 +230,10 @@ impl Report {
             }
             let bucket = call.served_at - (call.served_at - self.start).rem_euclid(self.width);
             let labels = self.labels(call);
-            let name = labels.iter().map(|(_, value)| format!("{value}\n")).collect();
+            let name = labels
+                .iter()
+                .map(|(_, value)| format!("{value}\n"))
+                .collect();
             let rows = buckets.entry(bucket).or_default();
             let (_, row) = rows.entry(name).or_insert_with(|| (labels, Row::default()));
             row.quantities.join(&call.quantities);
@@ -205,8 +243,10 @@ impl Report {
         let mut bucket = self.start;
         while bucket < end {
             let rows = buckets.remove(&bucket).unwrap_or_default();
-            let results: Vec<Value> =
-                rows.values().map(|(labels, row)| view(labels, row)).collect();
+            let results: Vec<Value> = rows
+                .values()
+                .map(|(labels, row)| view(labels, row))
+                .collect();
             data.push(json!({
                 "object": "bucket",
                 "start_time": bucket,
