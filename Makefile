@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-PYTHON := $(TARGET_DIR)/venv/bin/python
+PYTHON := target/venv/bin/python
 PROGRAMS := --package diamond-server --package diamond-sim --package diamond-cli
 
 # For `make run`: where to listen, and where the data lives.
@@ -32,7 +32,7 @@ test: setup-test ## Every test, small: on SQLite and PostgreSQL, with the offici
 # The figures go to the terminal and into the report.
 torture: setup-test ## Every scenario at full size (kills, interleavings, load); prints a report
 	set -o pipefail; DIAMOND_TEST_SCALE=full \
-		$(CARGO) test --workspace --locked --release -- --nocapture --test-threads 1 2>&1 \
+		$(CARGO) test --workspace --locked -- --nocapture --test-threads 1 2>&1 \
 		| tee $(TARGET_DIR)/torture-report.txt
 	@echo; echo "Report: $(TARGET_DIR)/torture-report.txt"
 	@grep -E '^(test result|report)' $(TARGET_DIR)/torture-report.txt

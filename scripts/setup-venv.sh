@@ -1,10 +1,10 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Makes the Python environment of the SDK tests and the tour in target/venv, or leaves it alone when
 # it is there and holds what tests/sdk/requirements.txt asks for.
-set -euo pipefail
+set -eu
 cd "$(dirname "$0")/.."
 
-venv=${CARGO_TARGET_DIR:-target}/venv
+venv=target/venv
 requirements=tests/sdk/requirements.txt
 # What the environment was made from; written last, so that a broken attempt is made anew.
 stamp=$venv/made-from
