@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answer::counts_of_piece, responses::Making, sse};
+use super::{answer::counts_of_piece, response_object::Making, sse};
 use crate::{body::Frame, quantities::Meter};
 
 /// Every event, numbered.
