@@ -44,10 +44,11 @@ pub(crate) fn run(shared: &Arc<Shared>) {
             Err(error) => state.fail(error),
         }
         shared.settled.notify_all();
-        if state.failure.is_none() && state.file_bytes >= state.roll_at {
-            if let Err(error) = shared.roll(&mut state) {
-                tracing::warn!(%error, "no new segment could be begun; going on in the old one");
-            }
+        if state.failure.is_none()
+            && state.file_bytes >= state.roll_at
+            && let Err(error) = shared.roll(&mut state)
+        {
+            tracing::warn!(%error, "no new segment could be begun; going on in the old one");
         }
     }
     state.life = Life::Ended;

@@ -114,7 +114,7 @@ fn read_last(
         match reader.read(number)? {
             Step::Record => number += 1,
             Step::End => {
-                reader.sync().map_err(|error| JournalError::Failed(error))?;
+                reader.sync().map_err(JournalError::Failed)?;
                 break;
             }
             Step::Damaged(reason) => {

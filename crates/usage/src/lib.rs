@@ -1,17 +1,32 @@
 //! The ports of metering: [`EventSink`] takes usage events, [`UsageReader`] answers questions about
 //! them, [`AuditSink`] keeps the keyed chain of who touched which key. Each port's doc comment is
-//! its contract, and each has a contract suite that every adapter runs. The embedded adapters,
-//! which write to the journal, live here too; the reader over them is the ledger's.
+//! its contract, and each has a suite in [`contract`] that every adapter runs. The embedded
+//! adapters, [`UsageJournal`] and [`JournalAuditSink`], which write to a journal, live here too;
+//! the reader over them is the ledger's. Names of users stand only in the [`UserDictionary`].
 
+mod audit_chain;
 mod audit_sink;
+pub mod contract;
+mod dedup;
+mod dictionary;
+mod dictionary_file;
+mod durable_tail;
 mod event_sink;
+mod journal_audit;
+mod journal_events;
+mod opening;
+mod stored;
 mod usage_reader;
 
 pub use audit_sink::{
     AuditAction, AuditDraft, AuditEntry, AuditError, AuditHead, AuditOutcome, AuditQuery,
     AuditSink, AuditVerdict,
 };
+pub use dictionary::{UserCode, UserDictionary};
 pub use event_sink::{EventSink, SinkError, Verdict};
+pub use journal_audit::JournalAuditSink;
+pub use journal_events::{EventScan, ScanFilter, UsageJournal, UsageJournalOptions};
+pub use opening::RecoveredCalls;
 pub use usage_reader::{
     ErasureSubject, EventFilter, EventPage, GroupBy, LedgerCursor, ReadError, SequenceSum,
     SeriesPoint, TenantScope, TotalsRow, UsageReader, UserTotal,

@@ -1,0 +1,23 @@
+//! The embedded adapters of the ports, on real files and on the simulated disk.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod audit;
+mod crashes;
+mod dictionary;
+mod events;
+
+use std::{path::Path, sync::Arc};
+
+use diamond_domain::ManualClock;
+use diamond_journal::Disk;
+use diamond_usage::{RecoveredCalls, UsageJournal, UsageJournalOptions, contract::samples};
+
+fn open(folder: &Path, disk: Arc<dyn Disk>) -> (Arc<UsageJournal>, RecoveredCalls) {
+    let clock = Arc::new(ManualClock::new(samples::now()));
+    UsageJournal::open(folder, disk, clock, UsageJournalOptions::default()).unwrap()
+}
