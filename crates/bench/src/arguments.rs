@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scenario::Scenario;
+
+/// Figures of diamond-server beside bare floors, on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "diamond-bench", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure, check, and print a Markdown table.
+    Run(RunArguments),
+    /// Play the AI provider.
+    #[command(hide = true)]
+    Upstream,
+    /// Play the least server that answers a key.
+    #[command(hide = true)]
+    FloorKey,
+    /// Play the least proxy that forwards a call.
+    #[command(hide = true)]
+    FloorProxy {
+        /// Where the provider listens.
+        #[arg(long, value_name = "ADDR")]
+        upstream: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// How long each target is measured in each run, in seconds.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// How many runs; each visits every target once.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// How many keep-alive connections send, each one request at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
+    pub connections: u16,
+    /// The server to measure; the `diamond-server` beside this program when absent.
+    #[arg(long, value_name = "PATH")]
+    pub server: Option<PathBuf>,
+    /// Only this scenario; may be repeated.
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub only: Vec<Scenario>,
+    /// Where the server's temporary data folder is made: the disk that it syncs to.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Write every single figure to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run_of(line: &str) -> RunArguments {
+        match Arguments::try_parse_from(line.split(' ')).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("`{line}` is not a run: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_run_is_five_of_three_seconds_from_64_connections() {
+        let run = run_of("diamond-bench run");
+        assert_eq!((run.seconds, run.runs, run.connections), (3, 5, 64));
+        assert!(run.only.is_empty() && run.server.is_none() && run.json.is_none());
+    }
+
+    #[test]
+    fn scenarios_are_named_as_in_the_table() {
+        let run = run_of("diamond-bench run --only key --only gateway-sse --runs 2");
+        assert_eq!(run.only, [Scenario::Key, Scenario::GatewaySse]);
+        assert_eq!(run.runs, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        for line in [
+            "--runs 0",
+            "--seconds 0",
+            "--connections 0",
+            "--only gatway",
+        ] {
+            let line = format!("diamond-bench run {line}");
+            assert!(
+                Arguments::try_parse_from(line.split(' ')).is_err(),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_parts_are_hidden_from_help() {
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(
+            help.contains("run") && !help.contains("floor-proxy"),
+            "{help}"
+        );
+    }
+}

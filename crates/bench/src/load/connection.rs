@@ -1,0 +1,78 @@
+//! One keep-alive HTTP/1.1 connection.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// An open connection. Its bytes move while [`Connection::converse`] runs, in the same task: no
+/// time is spent on handing over.
+#[derive(Debug)]
+pub struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    wire: http1::Connection<TokioIo<TcpStream>, Full<Bytes>>,
+}
+
+/// The side of a connection that sends.
+#[derive(Debug)]
+pub struct Conversation<'a>(&'a mut http1::SendRequest<Full<Bytes>>);
+
+impl Connection {
+    /// Connects.
+    pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("{address} cannot be reached"))?;
+        stream.set_nodelay(true)?;
+        let (sender, wire) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, wire })
+    }
+
+    /// Runs `talk` and moves its bytes.
+    pub async fn converse<T>(
+        &mut self,
+        talk: impl AsyncFnOnce(&mut Conversation<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut conversation = Conversation(&mut self.sender);
+        tokio::select! {
+            biased;
+            outcome = talk(&mut conversation) => outcome,
+            ended = &mut self.wire => Err(match ended {
+                Ok(()) => anyhow!("the server closed a connection"),
+                Err(error) => anyhow::Error::new(error).context("a connection broke"),
+            }),
+        }
+    }
+}
+
+impl Conversation<'_> {
+    /// Sends one request and reads its whole answer into `body`, which is emptied first.
+    pub async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        body: &mut Vec<u8>,
+    ) -> anyhow::Result<StatusCode> {
+        body.clear();
+        self.0
+            .ready()
+            .await
+            .context("the server closed a connection")?;
+        let mut answer = self
+            .0
+            .send_request(request)
+            .await
+            .context("a request has no answer")?;
+        while let Some(frame) = answer.body_mut().frame().await {
+            let frame = frame.context("an answer was cut")?;
+            if let Some(data) = frame.data_ref() {
+                body.extend_from_slice(data);
+            }
+        }
+        Ok(answer.status())
+    }
+}

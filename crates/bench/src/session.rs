@@ -1,0 +1,115 @@
+//! One whole benchmark: scenario after scenario, run after run, target after target.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use crate::{
+    arguments::RunArguments,
+    machine::Machine,
+    report::{Report, ScenarioReport, Settings, TargetReport, markdown},
+    scenario::{Role, Scenario},
+    stage::Stage,
+};
+
+const SERVER: &str = "diamond-server";
+
+/// Measures, checks and reports. Ctrl-C ends it and every process that it started.
+pub async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+    tokio::select! {
+        outcome = measure_all(arguments) => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("stopped before the end"),
+    }
+}
+
+async fn measure_all(arguments: &RunArguments) -> anyhow::Result<()> {
+    let program = match &arguments.server {
+        Some(path) => path.clone(),
+        None => beside_this_program()?,
+    };
+    if !program.is_file() {
+        bail!(
+            "{} is not there; build it in the same profile (`cargo build --release -p {SERVER}`), \
+             or name another with --server",
+            program.display()
+        );
+    }
+    let dir = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let mut report = Report {
+        machine: Machine::look(&dir)?,
+        settings: Settings {
+            server: program.display().to_string(),
+            seconds: arguments.seconds,
+            runs: arguments.runs,
+            connections: arguments.connections,
+        },
+        scenarios: Vec::new(),
+    };
+    for scenario in Scenario::ALL {
+        if arguments.only.is_empty() || arguments.only.contains(&scenario) {
+            let measured = measure(scenario, arguments, &program, &dir).await;
+            report
+                .scenarios
+                .push(measured.with_context(|| format!("scenario `{scenario}`"))?);
+        }
+    }
+    if let Some(file) = &arguments.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    let mut output = std::io::stdout().lock();
+    markdown::write(&report, &mut output)?;
+    output.flush()?;
+    Ok(())
+}
+
+async fn measure(
+    scenario: Scenario,
+    arguments: &RunArguments,
+    program: &Path,
+    dir: &Path,
+) -> anyhow::Result<ScenarioReport> {
+    let mut stage = Stage::set(scenario, program, dir).await?;
+    let mut roles: Vec<(Role, Vec<_>)> = scenario
+        .roles()
+        .iter()
+        .map(|&role| (role, Vec::new()))
+        .collect();
+    for run in 1..=arguments.runs {
+        for (role, measurements) in &mut roles {
+            progress(&format!(
+                "{scenario}: run {run} of {}, {}",
+                arguments.runs,
+                scenario.role_name(*role)
+            ));
+            let time = Duration::from_secs(arguments.seconds);
+            measurements.push(stage.measure(*role, arguments.connections, time).await?);
+        }
+        // Whoever came first comes last: a machine that drifts favours nobody.
+        roles.rotate_left(1);
+    }
+    progress(&format!("{scenario}: checking that everything was counted"));
+    let checks = stage.check().await?;
+    roles.sort_by_key(|(role, _)| scenario.roles().iter().position(|known| known == role));
+    let targets = roles
+        .into_iter()
+        .map(|(role, runs)| TargetReport::new(role, scenario.role_name(role), runs))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(ScenarioReport::new(scenario, targets, checks))
+}
+
+/// The server that was built together with this program.
+fn beside_this_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("this program's own path is unknown")?;
+    Ok(own.with_file_name(SERVER))
+}
+
+fn progress(line: &str) {
+    // Nobody measures less because nobody watches.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
