@@ -1,6 +1,6 @@
 //! Reading and proving the chain of who touched which key.
 
-use diamond_domain::{Alarm, AlarmCode, RequestId, Scope, SecretVersion, ServiceId, TenantId, UserId};
+use diamond_domain::{Alarm, AlarmCode, Scope, SecretVersion, ServiceId, TenantId, UserId};
 use diamond_usage::{AuditAction, AuditDraft, AuditEntry, AuditOutcome, AuditQuery, AuditVerdict};
 
 use crate::{App, AppError, RequestContext, anchor};
@@ -96,9 +96,4 @@ impl App {
         }
         Ok(parts.audit.entries(&query).await?)
     }
-}
-
-/// A request of our own, for entries that no caller asked for.
-pub(crate) fn own_request(clock: &dyn diamond_domain::Clock) -> RequestId {
-    RequestId::generate(clock.now())
 }

@@ -161,7 +161,9 @@ impl From<SecretError> for AppError {
                 "the secret store cannot be reached: try again",
                 error,
             ),
-            SecretError::WrongMasterKey | SecretError::Tampered { .. } => Self::internal(error),
+            SecretError::WrongMasterKey
+            | SecretError::Tampered { .. }
+            | SecretError::Damaged { .. } => Self::internal(error),
         }
     }
 }

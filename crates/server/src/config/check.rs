@@ -78,7 +78,7 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     least("journal.dedup_days", u64::from(config.journal.dedup_days), 1);
     least("api.body_bytes_max", config.api.body_bytes_max as u64, 1024);
     least("api.timeout_seconds", config.api.timeout_seconds, 1);
-    least("api.usage_batch_max", config.api.usage_batch_max as u64, 1);
+    least("api.usage_body_bytes_max", config.api.usage_body_bytes_max as u64, 1024);
     least("gateway.body_bytes_max", config.gateway.body_bytes_max as u64, 1024);
     least("gateway.connect_timeout_seconds", config.gateway.connect_timeout_seconds, 1);
     least("gateway.response_timeout_seconds", config.gateway.response_timeout_seconds, 1);

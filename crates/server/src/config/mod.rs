@@ -10,5 +10,5 @@ pub use reference::reference;
 pub use sections::{
     ApiSection, Config, CostsSection, DatabaseSection, GatewaySection, JournalSection, LeasesSection,
     LogFormat, LogSection, OutboundSection, SecretsSection, ServerSection, ServiceSection,
-    TokensSection,
+    TokensSection, days,
 };

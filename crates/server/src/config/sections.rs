@@ -101,8 +101,8 @@ pub struct JournalSection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct ApiSection {
     pub body_bytes_max: usize,
+    pub usage_body_bytes_max: usize,
     pub timeout_seconds: u64,
-    pub usage_batch_max: usize,
 }
 
 /// `[gateway]`

@@ -1,0 +1,304 @@
+//! The wiring: the only file that names concrete adapters. Choosing another is a setting and an
+//! arm here.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use diamond_admission::Admission;
+use diamond_api::{ApiSettings, ApiState, MetricsHandle};
+use diamond_app::{
+    AlarmRecorder, App, AppParts, AppSettings, FirstStart, Outbound, Snapshot, SnapshotRepair,
+    bootstrap,
+};
+use diamond_billing::{BasisPoints, Overheads};
+use diamond_db::Db;
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, ServiceId, SystemClock};
+use diamond_gateway::{Gateway, GatewayParts, GatewaySettings};
+use diamond_journal::{Disk, JournalOptions, RealDisk};
+use diamond_keyring::Keyring;
+use diamond_ledger::ScanLedger;
+use diamond_pricing::Catalog;
+use diamond_secrets::{MasterKeySource, SealedStore};
+use diamond_usage::{JournalAuditSink, RecoveredCalls, UsageJournal, UsageJournalOptions};
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, SecretsSection, days};
+
+/// What the audit chain's key is derived for.
+const AUDIT_KEY: &str = "audit chain";
+
+/// The system, opened and ready to serve.
+pub(crate) struct System {
+    pub app: App,
+    pub api: axum::Router,
+    pub gateway: Arc<Gateway>,
+    pub tasks: TaskTracker,
+    journal: Arc<UsageJournal>,
+    audit: JournalAuditSink,
+    db: Db,
+}
+
+/// Opens every store and builds the system on them.
+pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<System> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tasks = TaskTracker::new();
+    let folder = absolute(&config.server.data_dir)?;
+    make_private_folder(&folder)?;
+
+    // The journal first: its lock makes this process the folder's one owner.
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let (journal, recovered) = open_journal(config, &folder, Arc::clone(&disk), &clock).await?;
+    let db = open_database(config, &folder).await?;
+    let secrets = open_secrets(&config.secrets, &folder, &db, &clock).await?;
+    let audit = JournalAuditSink::open(
+        &folder.join("audit"),
+        disk,
+        secrets.derive(AUDIT_KEY),
+        Arc::clone(journal.dictionary()),
+    )
+    .context("the audit log cannot be opened")?;
+
+    let admission = Arc::new(Admission::new(Arc::clone(&clock)));
+    let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
+    let alarms = Arc::new(AlarmRecorder::default());
+    let secrets = Arc::new(secrets);
+    let snapshot = Arc::new(Snapshot::new(
+        db.clone(),
+        secrets.clone(),
+        Arc::clone(&admission),
+        Arc::clone(&keyring),
+        Arc::clone(&alarms),
+        Arc::clone(&clock),
+    ));
+    first_start(config, &db, &*clock, &folder).await?;
+    snapshot.catch_up().await.context("the control database cannot be read")?;
+    report_recovered(&recovered, &*alarms);
+
+    let catalog = Arc::new(open_catalog(config)?);
+    let addresses: HashMap<ServiceId, String> = config
+        .services
+        .iter()
+        .map(|(service, section)| (service.clone(), section.base_url.clone()))
+        .collect();
+    let gateway = Gateway::new(GatewayParts {
+        admission: Arc::clone(&admission),
+        keyring: Arc::clone(&keyring),
+        sink: journal.clone(),
+        catalog: Arc::clone(&catalog),
+        providers: diamond_providers::all(),
+        clock: Arc::clone(&clock),
+        alarms: alarms.clone(),
+        repair: Arc::new(SnapshotRepair::new(Arc::clone(&snapshot), Arc::clone(&keyring))),
+        tasks: tasks.clone(),
+        settings: gateway_settings(config, addresses.clone()),
+    })
+    .context("the gateway cannot be built")?;
+    let timeout = Duration::from_secs(config.outbound.timeout_seconds);
+    let app = App::new(AppParts {
+        db: db.clone(),
+        secrets,
+        admission,
+        keyring,
+        sink: journal.clone(),
+        reader: Arc::new(ScanLedger::new(Arc::clone(&journal))),
+        audit: Arc::new(audit.clone()),
+        catalog,
+        providers: diamond_providers::all(),
+        outbound: Outbound::new(addresses, timeout).context("no client for providers")?,
+        alarms,
+        snapshot,
+        tasks: tasks.clone(),
+        clock: Arc::clone(&clock),
+        settings: app_settings(config)?,
+    });
+    let api = diamond_api::router(ApiState {
+        app: app.clone(),
+        metrics: MetricsHandle::new(move || metrics.render()),
+        clock,
+        settings: ApiSettings {
+            body_bytes_max: config.api.body_bytes_max,
+            usage_body_bytes_max: config.api.usage_body_bytes_max,
+            request_timeout: Duration::from_secs(config.api.timeout_seconds),
+        },
+    });
+    Ok(System { app, api, gateway: Arc::new(gateway), tasks, journal, audit, db })
+}
+
+impl System {
+    /// Makes everything durable and lets go of the stores.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        let (journal, audit) = (self.journal, self.audit);
+        tokio::task::spawn_blocking(move || {
+            journal.close_blocking().context("the usage journal did not close cleanly")?;
+            audit.close_blocking().context("the audit log did not close cleanly")
+        })
+        .await
+        .context("closing was interrupted")??;
+        self.db.close().await;
+        Ok(())
+    }
+}
+
+fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(folder).context("the data folder has no absolute path")
+}
+
+/// Makes the data folder, for its owner's eyes alone.
+fn make_private_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
+}
+
+async fn open_journal(
+    config: &Config,
+    folder: &Path,
+    disk: Arc<dyn Disk>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<UsageJournal>, RecoveredCalls)> {
+    let defaults = UsageJournalOptions::default();
+    let options = UsageJournalOptions {
+        dedup_window: SignedDuration::from_hours(i64::from(config.journal.dedup_days) * 24),
+        journal: JournalOptions {
+            segment_bytes: config.journal.segment_bytes,
+            ..defaults.journal
+        },
+    };
+    let (folder, clock) = (folder.to_owned(), Arc::clone(clock));
+    tokio::task::spawn_blocking(move || UsageJournal::open(&folder, disk, clock, options))
+        .await
+        .context("opening the usage journal was interrupted")?
+        .context("the usage journal cannot be opened")
+}
+
+async fn open_database(config: &Config, folder: &Path) -> anyhow::Result<Db> {
+    let url = if config.database.url.is_empty() {
+        format!("sqlite://{}?mode=rwc", folder.join("control.db").display())
+    } else {
+        config.database.url.clone()
+    };
+    Db::connect(&url).await.context("the control database cannot be opened")
+}
+
+async fn open_secrets(
+    section: &SecretsSection,
+    folder: &Path,
+    db: &Db,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<SealedStore> {
+    let source = if section.passphrase_file.as_os_str().is_empty() {
+        let path = if section.master_key_file.as_os_str().is_empty() {
+            folder.join("master-key")
+        } else {
+            section.master_key_file.clone()
+        };
+        // Only a store that was never sealed gets a new key: for another, a missing file is a
+        // loss that must be seen.
+        if !path.exists() && !SealedStore::is_made(db).await? {
+            MasterKeySource::create_file(&path)?;
+            tracing::warn!(
+                path = %path.display(),
+                "a master key was made: whoever loses this file loses every stored key; keep a \
+                 copy apart from the backups of the data folder"
+            );
+        }
+        MasterKeySource::File(path)
+    } else {
+        let path = &section.passphrase_file;
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("the passphrase file {} cannot be read", path.display()))?;
+        MasterKeySource::Passphrase(zeroize::Zeroizing::new(text.trim_end().to_owned()))
+    };
+    let wrapper = source.load(db).await.context("the master key cannot be had")?;
+    SealedStore::open(db.clone(), wrapper, Arc::clone(clock))
+        .await
+        .context("the secret store cannot be opened")
+}
+
+async fn first_start(
+    config: &Config,
+    db: &Db,
+    clock: &dyn Clock,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let path = folder.join("operator-token");
+    let lifetime = days(config.tokens.lifetime_days);
+    match bootstrap(db, clock, lifetime, &path).await? {
+        FirstStart::TokenWritten(path) => tracing::info!(
+            path = %path.display(),
+            "first start: an operator's token was written to operator-token; make named tokens \
+             with it, then revoke it"
+        ),
+        FirstStart::NotTheFirst => {}
+    }
+    Ok(())
+}
+
+fn report_recovered(recovered: &RecoveredCalls, alarms: &dyn AlarmSink) {
+    let count = recovered.lost.len();
+    if count == 0 {
+        return;
+    }
+    alarms.raise(Alarm {
+        code: AlarmCode::RecoveredCalls,
+        tenant: None,
+        subject: "start".into(),
+        detail: format!(
+            "{count} calls were under way when the process died; each is a partial event at its \
+             estimated cost: compare with the providers' bills"
+        ),
+    });
+}
+
+fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
+    let catalog = Catalog::embedded().context("the embedded price catalog is broken")?;
+    let path = &config.costs.price_file;
+    if path.as_os_str().is_empty() {
+        return Ok(catalog);
+    }
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("the price file {} cannot be read", path.display()))?;
+    catalog
+        .with_overrides(&text)
+        .with_context(|| format!("the price file {} cannot be used", path.display()))
+}
+
+fn gateway_settings(config: &Config, upstreams: HashMap<ServiceId, String>) -> GatewaySettings {
+    let section = &config.gateway;
+    GatewaySettings {
+        upstreams,
+        body_bytes_max: section.body_bytes_max,
+        connect_timeout: Duration::from_secs(section.connect_timeout_seconds),
+        answer_timeout: Duration::from_secs(section.response_timeout_seconds),
+        silence_timeout: Duration::from_secs(section.idle_timeout_seconds),
+        region: Some(section.region.clone()).filter(|region| !region.is_empty()),
+        ..GatewaySettings::default()
+    }
+}
+
+fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {
+    let share = |points, name| {
+        BasisPoints::new(points).with_context(|| format!("`costs.{name}` cannot be used"))
+    };
+    Ok(AppSettings {
+        lease: Duration::from_secs(config.leases.max_seconds),
+        token_lifetime: days(config.tokens.lifetime_days),
+        snapshot_staleness: Duration::from_secs(config.server.snapshot_staleness_seconds),
+        overheads: Overheads {
+            sga: share(config.costs.sga_basis_points, "sga_basis_points")?,
+            compliance: share(config.costs.compliance_basis_points, "compliance_basis_points")?,
+        },
+    })
+}
