@@ -1,0 +1,146 @@
+//! From a request to a call that may be made: who, what, for whom.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use diamond_admission::TenantAccess;
+use diamond_domain::{Alarm, AlarmCode, RequestId, TraceId};
+use diamond_providers::{Classified, Metering};
+use http::request::Parts;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use crate::{
+    attempt::Prepared,
+    call::CallContext,
+    failure::Failure,
+    gateway::{Inner, Upstream},
+    headers,
+    inbound::Inbound,
+    labels, path,
+    pricing::short,
+};
+
+/// When and under which number a request reached us.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) request_id: RequestId,
+    pub(crate) at: Timestamp,
+    pub(crate) nanos: u64,
+}
+
+/// Everything up to the reservation, in the order of the crate's documentation.
+pub(crate) async fn admit(
+    inner: &Arc<Inner>,
+    upstream: &Upstream,
+    arrival: Arrival,
+    parts: Parts,
+    body: Incoming,
+    peer: SocketAddr,
+) -> Result<(Arc<CallContext>, Prepared), Failure> {
+    let provider = &upstream.provider;
+    path::check_form(&parts)?;
+    let presented = provider.presented_token(&parts.headers);
+    let caller = inner.admission.authenticate(presented, peer.ip())?;
+    let (_, own_path) = path::split(parts.uri.path()).unwrap_or(("", "/"));
+    path::check_own_path(own_path)?;
+    let route = match provider.classify(&parts.method, own_path) {
+        Classified::Forward(route) => route,
+        Classified::Refuse(refused) => return Err(refused.into()),
+    };
+    let named = labels::tenant(&parts.headers)?;
+    let service = provider.service();
+    let access = inner
+        .admission
+        .gateway_access(&caller, named.as_ref(), service)?;
+    let labels = labels::read(&parts.headers)?;
+    if route.metering == Metering::Unknown {
+        raise_unknown_route(inner, &access, upstream, &parts, own_path);
+    }
+    let uri = upstream
+        .base
+        .join(own_path, parts.uri.query())
+        .ok_or_else(|| {
+            Failure::own(
+                diamond_providers::Fault::BadRequest,
+                "path_not_plain",
+                "The path is not valid.",
+            )
+        })?;
+    let inbound = Inbound::read(
+        provider.as_ref(),
+        &route,
+        &parts.headers,
+        body,
+        &inner.settings,
+    )
+    .await?;
+    // What the provider takes as a user may be no user id of ours; then nobody said.
+    let provided = inbound
+        .facts
+        .user
+        .as_deref()
+        .and_then(|user| user.parse().ok());
+    let (user, user_source) = access.resolve_user(labels.user, None, provided)?;
+    let estimate = inner.most(provider.as_ref(), &route, &inbound.facts, arrival.at);
+    let mut headers = parts.headers;
+    headers::clean_request(&mut headers);
+    headers::limit_encodings(&mut headers, inbound.usage_injected);
+    let context = Arc::new(CallContext {
+        request_id: arrival.request_id,
+        trace_id: labels.trace_id.unwrap_or_else(TraceId::generate),
+        began: arrival.at,
+        began_nanos: arrival.nanos,
+        tenant: access.tenant().clone(),
+        user,
+        user_source,
+        tags: labels.tags,
+        provider: Arc::clone(provider),
+        route,
+        model: inbound
+            .facts
+            .model
+            .as_deref()
+            .map(short)
+            .unwrap_or_default(),
+        facts: inbound.facts.clone(),
+        usage_injected: inbound.usage_injected,
+        form: inbound.form(),
+    });
+    let prepared = Prepared {
+        method: parts.method,
+        uri,
+        headers,
+        inbound,
+        access,
+        estimate,
+    };
+    Ok((context, prepared))
+}
+
+/// A route of the provider that this version does not know: carried, so that nobody waits for our
+/// next release, but never in silence.
+fn raise_unknown_route(
+    inner: &Inner,
+    access: &TenantAccess,
+    upstream: &Upstream,
+    parts: &Parts,
+    own_path: &str,
+) {
+    // Two segments say which part of the API it is; what follows are names of things.
+    let part: Vec<&str> = own_path
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .take(2)
+        .collect();
+    let service = upstream.provider.service();
+    let subject = format!("{service} {} /{}", parts.method, short(&part.join("/")));
+    inner.alarms.raise(Alarm {
+        code: AlarmCode::UnknownRoute,
+        tenant: Some(access.tenant().clone()),
+        detail: format!(
+            "`{subject}` is a route that is not known here. It is carried, its events are \
+             unpriced."
+        ),
+        subject,
+    });
+}

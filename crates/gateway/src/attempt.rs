@@ -1,0 +1,261 @@
+//! Sends a request to the provider, and once more when its key turns out dead.
+
+use std::sync::Arc;
+
+use diamond_admission::{ReserveRequest, TenantAccess};
+use diamond_domain::{CallOutcome, Money};
+use diamond_keyring::{NoKey, PinnedKey};
+use diamond_providers::{AnswerKind, Fault};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
+
+use crate::{
+    answer::{self, ErrorAnswer},
+    call::{Call, CallContext},
+    closing::go_on,
+    failure::Failure,
+    gateway::Inner,
+    inbound::Inbound,
+    observe,
+    relay::{GatewayBody, read_to_end},
+    upload::Upload,
+};
+
+/// A request that is ready to be sent, but for its key.
+pub(crate) struct Prepared {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) inbound: Inbound,
+    pub(crate) access: TenantAccess,
+    /// The most that the call can cost.
+    pub(crate) estimate: Money,
+}
+
+/// Attempts of one request: the first, and one with a new key.
+const ATTEMPTS: u32 = 2;
+
+/// Carries the request to its answer.
+pub(crate) async fn carry(
+    inner: &Arc<Inner>,
+    context: &Arc<CallContext>,
+    mut prepared: Prepared,
+) -> Result<Response<GatewayBody>, Failure> {
+    let mut attempt = 1;
+    loop {
+        let reservation = inner.admission.reserve(
+            &prepared.access,
+            ReserveRequest {
+                service: context.provider.service(),
+                model: &context.model,
+                estimate: prepared.estimate,
+            },
+        )?;
+        let key = pin(inner, context).await?;
+        let request = build(context, &mut prepared, &key)?;
+        let mut call = Call::open(inner, context, attempt, key.clone(), Some(reservation))
+            .map_err(|error| {
+                inner.raise_unwritable(&error);
+                answer::not_recorded()
+            })?;
+        call.forwarded();
+        let (mut call, response) = Sending::start(inner, context, call, request)
+            .answer()
+            .await?;
+        call.answered(response.status().as_u16(), response.headers());
+        if response.status().is_success() {
+            inner.key_worked(&key);
+            return answer::forward(inner, context, call, response).await;
+        }
+        let error = ErrorAnswer::read(inner, response).await;
+        call.add_response_bytes(error.bytes());
+        let verdict =
+            context
+                .provider
+                .classify_failure(error.status(), error.headers(), &error.text());
+        let dead = inner.judge(&key, &verdict);
+        call.close_failed()
+            .await
+            .map_err(|_| answer::not_recorded())?;
+        let replayable = context.route.replay_safe && prepared.inbound.is_held();
+        if dead && attempt < ATTEMPTS {
+            let repaired = inner.repair.replace(key.name(), key.version()).await;
+            match repaired {
+                Ok(()) if replayable => {
+                    observe::replayed(context.provider.service());
+                    attempt += 1;
+                    continue;
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(%error, secret = %key.name(), "a refused key was not replaced");
+                }
+            }
+        }
+        return Ok(error.forward(inner, context));
+    }
+}
+
+/// The key to use. One that is known to be dead is replaced first, so that only the call that found
+/// out saw it fail.
+async fn pin(inner: &Arc<Inner>, context: &CallContext) -> Result<PinnedKey, Failure> {
+    let service = context.provider.service();
+    match inner.keyring.pin(service, &context.tenant) {
+        Ok(key) => Ok(key),
+        Err(NoKey::Invalid {
+            name,
+            version,
+            tried,
+        }) => {
+            let repaired = inner.repair.replace(&name, version).await;
+            if repaired.is_err() {
+                return Err(NoKey::Invalid {
+                    name,
+                    version,
+                    tried,
+                }
+                .into());
+            }
+            Ok(inner.keyring.pin(service, &context.tenant)?)
+        }
+        Err(missing) => Err(missing.into()),
+    }
+}
+
+fn build(
+    context: &CallContext,
+    prepared: &mut Prepared,
+    key: &PinnedKey,
+) -> Result<Request<Upload>, Failure> {
+    let internal = |message: &str| Failure::own(Fault::Internal, "internal_error", message);
+    let upload = prepared
+        .inbound
+        .upload()
+        .ok_or_else(|| internal("The request body is gone."))?;
+    let mut headers = if prepared.inbound.is_held() {
+        prepared.headers.clone()
+    } else {
+        std::mem::take(&mut prepared.headers)
+    };
+    context
+        .provider
+        .place_key(&mut headers, key.value())
+        .map_err(|_| {
+            Failure::own(
+                Fault::Conflict,
+                "unusable_key",
+                "The stored key has characters that cannot stand in a header: put it again.",
+            )
+        })?;
+    let mut request = Request::new(upload);
+    *request.method_mut() = prepared.method.clone();
+    *request.uri_mut() = prepared.uri.clone();
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// A request on its way. Dropped (the caller left), a streamed call is cut and a plain one goes on
+/// to its end, because it is billed in full.
+struct Sending {
+    inner: Arc<Inner>,
+    context: Arc<CallContext>,
+    flight: Option<(Call, ResponseFuture)>,
+}
+
+impl Sending {
+    fn start(
+        inner: &Arc<Inner>,
+        context: &Arc<CallContext>,
+        call: Call,
+        request: Request<Upload>,
+    ) -> Self {
+        let response = inner.client.request(request);
+        Self {
+            inner: Arc::clone(inner),
+            context: Arc::clone(context),
+            flight: Some((call, response)),
+        }
+    }
+
+    async fn answer(mut self) -> Result<(Call, Response<Incoming>), Failure> {
+        let wait = self.inner.settings.answer_timeout;
+        let answered = match &mut self.flight {
+            Some((_, response)) => tokio::time::timeout(wait, response).await,
+            None => return Err(answer::not_recorded()),
+        };
+        let Some((call, _)) = self.flight.take() else {
+            return Err(answer::not_recorded());
+        };
+        match answered {
+            Ok(Ok(response)) => Ok((call, response)),
+            Ok(Err(error)) if error.is_connect() => {
+                tracing::warn!(%error, "a provider cannot be reached");
+                call.abandon();
+                Err(Failure::own(
+                    Fault::BadGateway,
+                    "upstream_unreachable",
+                    "The provider cannot be reached. Nothing was sent; try again.",
+                ))
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a provider broke off before its answer");
+                self.interrupted(call).await;
+                Err(Failure::own(
+                    Fault::BadGateway,
+                    "upstream_broke_off",
+                    "The provider closed the connection before it answered.",
+                ))
+            }
+            Err(_) => {
+                self.interrupted(call).await;
+                Err(Failure::own(
+                    Fault::GatewayTimeout,
+                    "upstream_timeout",
+                    "The provider did not answer in time.",
+                ))
+            }
+        }
+    }
+
+    async fn interrupted(&self, call: Call) {
+        let reading = Call::unseen(&self.context);
+        // A failure to write it down was raised as an alarm; this caller gets an error anyway.
+        let _ = call.close(reading, CallOutcome::Interrupted).await;
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let Some((mut call, response)) = self.flight.take() else {
+            return;
+        };
+        if self.context.facts_now().streams {
+            drop(response);
+            // Dropping the call writes it down as cancelled.
+            return;
+        }
+        let (inner, context) = (Arc::clone(&self.inner), Arc::clone(&self.context));
+        let tasks = inner.tasks.clone();
+        go_on(&tasks, async move {
+            let wait = inner.settings.answer_timeout;
+            match tokio::time::timeout(wait, response).await {
+                Ok(Ok(response)) if response.status().is_success() => {
+                    call.answered(response.status().as_u16(), response.headers());
+                    let (tap, kind) = answer::tap_for(&inner, &context, response.headers());
+                    let body = Some(response.into_body());
+                    let body = body.filter(|_| kind != AnswerKind::EventStream);
+                    read_to_end(inner, context, call, tap, body).await;
+                }
+                Ok(Ok(response)) => {
+                    call.answered(response.status().as_u16(), response.headers());
+                    let _ = call.close_failed().await;
+                }
+                Ok(Err(error)) if error.is_connect() => call.abandon(),
+                // Dropping the call writes it down with what is known.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors of ours, on the way to becoming an answer in the provider's shape.
+
+use bytes::Bytes;
+use diamond_admission::{Refusal, RefusalKind};
+use diamond_keyring::NoKey;
+use diamond_providers::{ErrorAnswer, Fault, OwnError, Provider, RefusedRoute};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+use crate::relay::GatewayBody;
+
+/// Why a call was not carried.
+#[derive(Debug)]
+pub(crate) struct Failure(OwnError);
+
+impl Failure {
+    pub(crate) fn own(fault: Fault, code: &'static str, message: &str) -> Self {
+        Self(OwnError {
+            fault,
+            code,
+            message: message.to_owned(),
+        })
+    }
+
+    pub(crate) const fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The answer, as the provider would shape it; in a plain shape when there is no provider.
+    pub(crate) fn answer(&self, provider: Option<&dyn Provider>) -> Response<GatewayBody> {
+        let answer = match provider {
+            Some(provider) => provider.own_error(&self.0),
+            None => plain(&self.0),
+        };
+        let mut response = Response::new(GatewayBody::full(answer.body));
+        *response.status_mut() =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        for (name, value) in answer.headers {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        response
+    }
+}
+
+fn plain(error: &OwnError) -> ErrorAnswer {
+    let body = serde_json::json!({
+        "error": {"code": error.code, "message": error.message}
+    });
+    ErrorAnswer {
+        status: error.fault.status(),
+        content_type: "application/json",
+        headers: Vec::new(),
+        body: Bytes::from(body.to_string()),
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let fault = match refusal.kind() {
+            RefusalKind::Invalid => Fault::BadRequest,
+            RefusalKind::Unauthenticated => Fault::Unauthenticated,
+            RefusalKind::Forbidden => Fault::Forbidden,
+            RefusalKind::NotFound => Fault::NotFound,
+            RefusalKind::Limited => Fault::Limited,
+        };
+        Self::own(fault, refusal.code(), &refusal.to_string())
+    }
+}
+
+impl From<NoKey> for Failure {
+    fn from(missing: NoKey) -> Self {
+        let fault = match missing {
+            NoKey::Exhausted { .. } => Fault::Limited,
+            _ => Fault::Conflict,
+        };
+        Self::own(fault, missing.code(), &missing.to_string())
+    }
+}
+
+impl From<RefusedRoute> for Failure {
+    fn from(refused: RefusedRoute) -> Self {
+        let fault = if refused.forbidden {
+            Fault::Forbidden
+        } else {
+            Fault::NotFound
+        };
+        Self::own(fault, refused.code, refused.message)
+    }
+}

@@ -1,0 +1,221 @@
+//! The gateway and what it stands on.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use diamond_admission::Admission;
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, RequestId, ServiceId};
+use diamond_keyring::{KeyRepair, Keyring};
+use diamond_pricing::Catalog;
+use diamond_providers::{Fault, Provider, Registry};
+use diamond_usage::{EventSink, SinkError};
+use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    GatewayBody, GatewaySettings,
+    admit::{self, Arrival},
+    attempt,
+    call::CallContext,
+    failure::Failure,
+    observe, path,
+    upstream::{self, Base, UpstreamClient},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-diamond-request-id");
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// Who may do what.
+    pub admission: Arc<Admission>,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// Where events go.
+    pub sink: Arc<dyn EventSink>,
+    /// The prices.
+    pub catalog: Arc<Catalog>,
+    /// The services.
+    pub providers: Registry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where alarms go.
+    pub alarms: Arc<dyn AlarmSink>,
+    /// Who replaces a dead key.
+    pub repair: Arc<dyn KeyRepair>,
+    /// Billable work that outlives its request runs here; the shutdown waits for it.
+    pub tasks: TaskTracker,
+    /// What an operator set.
+    pub settings: GatewaySettings,
+}
+
+/// Why a gateway cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A service's address is not one.
+    #[error("the base URL of `{service}` is not usable: {reason}")]
+    BaseUrl {
+        /// Which service.
+        service: ServiceId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting names a service that does not exist.
+    #[error("there is no service `{0}`, but it has a base URL")]
+    UnknownService(ServiceId),
+    /// The machine has no root certificates.
+    #[error("the machine's root certificates cannot be read")]
+    Roots(#[source] std::io::Error),
+}
+
+/// The in-path proxy. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) sink: Arc<dyn EventSink>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) alarms: Arc<dyn AlarmSink>,
+    pub(crate) repair: Arc<dyn KeyRepair>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) client: UpstreamClient,
+    upstreams: HashMap<String, Upstream>,
+}
+
+/// A service and where it is.
+pub(crate) struct Upstream {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) base: Base,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when a setting cannot be used.
+    pub fn new(parts: GatewayParts) -> Result<Self, GatewayError> {
+        let settings = parts.settings;
+        if let Some(unknown) = settings
+            .upstreams
+            .keys()
+            .find(|service| parts.providers.get(service).is_none())
+        {
+            return Err(GatewayError::UnknownService(unknown.clone()));
+        }
+        let mut upstreams = HashMap::new();
+        for (service, provider) in parts.providers.iter() {
+            let set = settings.upstreams.get(service).map(String::as_str);
+            let base =
+                Base::parse(set.unwrap_or(provider.default_base_url())).map_err(|reason| {
+                    GatewayError::BaseUrl {
+                        service: service.clone(),
+                        reason,
+                    }
+                })?;
+            let provider = Arc::clone(provider);
+            upstreams.insert(service.to_string(), Upstream { provider, base });
+        }
+        let client = upstream::client(&settings)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                admission: parts.admission,
+                keyring: parts.keyring,
+                sink: parts.sink,
+                catalog: parts.catalog,
+                clock: parts.clock,
+                alarms: parts.alarms,
+                repair: parts.repair,
+                tasks: parts.tasks,
+                settings,
+                client,
+                upstreams,
+            }),
+        })
+    }
+
+    /// Carries one request, whose path begins with `/gateway/`. `peer` is who is asking, as far as
+    /// the server knows.
+    pub async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<GatewayBody> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let arrival = Arrival {
+            request_id: RequestId::generate(now),
+            at: now,
+            nanos: inner.clock.monotonic_nanos(),
+        };
+        let (parts, body) = request.into_parts();
+        let service = path::split(parts.uri.path()).map_or("", |(service, _)| service);
+        let mut response = match inner.upstreams.get(service) {
+            None => refuse_service(service).answer(None),
+            Some(upstream) => {
+                let carried = async {
+                    let (context, prepared) =
+                        admit::admit(inner, upstream, arrival, parts, body, peer).await?;
+                    attempt::carry(inner, &context, prepared).await
+                };
+                carried.await.unwrap_or_else(|failure| {
+                    let provider = upstream.provider.as_ref();
+                    observe::refused(provider.service().as_str(), failure.code());
+                    failure.answer(Some(provider))
+                })
+            }
+        };
+        if let Ok(id) = HeaderValue::try_from(arrival.request_id.to_string()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.inner.upstreams.keys()).finish()
+    }
+}
+
+impl Inner {
+    pub(crate) fn raise_unwritable(&self, error: &SinkError) {
+        tracing::error!(%error, "usage cannot be recorded");
+        self.alarms.raise(Alarm {
+            code: AlarmCode::JournalUnwritable,
+            tenant: None,
+            subject: "gateway".to_owned(),
+            detail: format!("Usage cannot be recorded, so no call is carried: {error}."),
+        });
+    }
+
+    pub(crate) fn raise_conflict(&self, call: &CallContext) {
+        self.alarms.raise(Alarm {
+            code: AlarmCode::InconsistentUsage,
+            tenant: Some(call.tenant.clone()),
+            subject: format!("{}/{}", call.provider.service(), call.route.operation),
+            detail: format!(
+                "The call {} was told before with another count (by a report, or under the same \
+                 name at the provider). The first one stands.",
+                call.request_id
+            ),
+        });
+    }
+}
+
+fn refuse_service(service: &str) -> Failure {
+    observe::refused("unknown", "unknown_service");
+    let plain = !service.is_empty()
+        && service.len() <= 32
+        && service.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let message = if plain {
+        format!("There is no service `{service}`: the path is /gateway/SERVICE/ITS-OWN-PATH.")
+    } else {
+        "The path is /gateway/SERVICE/ITS-OWN-PATH.".to_owned()
+    };
+    Failure::own(Fault::NotFound, "unknown_service", &message)
+}

@@ -1,0 +1,75 @@
+//! What a provider's failure says about the key, told to those who care.
+
+use diamond_domain::{Alarm, AlarmCode, KeyHealth};
+use diamond_keyring::PinnedKey;
+use diamond_providers::KeyVerdict;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::gateway::Inner;
+
+/// A pause that the provider did not give a length.
+const LIMITED_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+impl Inner {
+    /// Reports a verdict to the keyring, and to people where they have to do something. Whether
+    /// the key is dead.
+    pub(crate) fn judge(&self, key: &PinnedKey, verdict: &KeyVerdict) -> bool {
+        let now = self.clock.now();
+        let health =
+            match verdict {
+                KeyVerdict::Valid | KeyVerdict::ValidWithoutScope => KeyHealth::Ok,
+                KeyVerdict::Unclear { .. } => return false,
+                KeyVerdict::Limited { retry_after } => {
+                    let pause = retry_after
+                        .and_then(|pause| SignedDuration::try_from(pause).ok())
+                        .unwrap_or(LIMITED_PAUSE);
+                    KeyHealth::Limited {
+                        until: later(now, pause),
+                    }
+                }
+                KeyVerdict::Exhausted { reason } => {
+                    self.raise_about(key, AlarmCode::ExhaustedKey, &format!(
+                    "The provider says `{reason}`: the account behind the key has no credit or \
+                     quota left. Add credit or raise its limit there."
+                ));
+                    let pause = SignedDuration::try_from(self.settings.exhausted_pause)
+                        .unwrap_or(LIMITED_PAUSE);
+                    KeyHealth::Exhausted {
+                        until: later(now, pause),
+                    }
+                }
+                KeyVerdict::Invalid { reason } => {
+                    self.raise_about(key, AlarmCode::InvalidKey, &format!(
+                    "The provider says `{reason}`: it does not know version {} of the key any \
+                     more. Put a new one if it is not replaced by itself.",
+                    key.version()
+                ));
+                    KeyHealth::Invalid
+                }
+            };
+        self.keyring.report(key.name(), key.version(), health);
+        health == KeyHealth::Invalid
+    }
+
+    /// A call that succeeded lifts whatever was held against the key.
+    pub(crate) fn key_worked(&self, key: &PinnedKey) {
+        let known = self.keyring.health(key.name(), key.version());
+        if known.is_some_and(|health| health != KeyHealth::Ok) {
+            self.keyring
+                .report(key.name(), key.version(), KeyHealth::Ok);
+        }
+    }
+
+    fn raise_about(&self, key: &PinnedKey, code: AlarmCode, detail: &str) {
+        self.alarms.raise(Alarm {
+            code,
+            tenant: key.name().tenant().cloned(),
+            subject: key.name().to_string(),
+            detail: detail.to_owned(),
+        });
+    }
+}
+
+fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.checked_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,202 @@
+//! Takes a request's body in: holds what is short or must be read, streams the rest.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use diamond_providers::{
+    BodyKind, Fault, MultipartScan, Provider, RequestFacts, Route, boundary_of,
+};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+
+use crate::{
+    GatewaySettings,
+    failure::Failure,
+    upload::{SharedForm, Upload},
+};
+
+/// A request's body and what is known of it.
+pub(crate) struct Inbound {
+    /// What was read before forwarding; of a form that streams, as far as it had come.
+    pub(crate) facts: RequestFacts,
+    /// Whether the provider was asked for usage that the caller did not ask for.
+    pub(crate) usage_injected: bool,
+    body: Source,
+    form: Option<SharedForm>,
+}
+
+enum Source {
+    Held(Bytes),
+    Streaming(Option<Upload>),
+}
+
+impl Inbound {
+    /// Reads as much as the route needs.
+    pub(crate) async fn read(
+        provider: &dyn Provider,
+        route: &Route,
+        headers: &HeaderMap,
+        body: Incoming,
+        settings: &GatewaySettings,
+    ) -> Result<Self, Failure> {
+        let said: Option<u64> = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        let boundary = boundary_of(content_type);
+        if body.is_end_stream() {
+            let facts = RequestFacts::default();
+            return Ok(Self::held(facts, false, Bytes::new()));
+        }
+        let readable = route.body != BodyKind::Opaque;
+        if readable && headers.contains_key(CONTENT_ENCODING) {
+            return Err(Failure::own(
+                Fault::UnsupportedMedia,
+                "compressed_request",
+                "Send the request body without content-encoding: it must be read to be metered.",
+            ));
+        }
+        if readable && boundary.is_none() {
+            let bytes = hold(body, said, settings.body_bytes_max).await?;
+            let facts = provider.read_json(route, &bytes);
+            let changed = provider.prepare_json(route, &facts, &bytes);
+            let injected = changed.is_some();
+            return Ok(Self::held(facts, injected, changed.unwrap_or(bytes)));
+        }
+        let form = boundary.filter(|_| readable).map(MultipartScan::new);
+        Self::read_head(provider, route, body, said, form, settings).await
+    }
+
+    /// Holds a short upload whole; of a longer one the beginning is read before it streams.
+    async fn read_head(
+        provider: &dyn Provider,
+        route: &Route,
+        mut body: Incoming,
+        said: Option<u64>,
+        mut form: Option<MultipartScan>,
+        settings: &GatewaySettings,
+    ) -> Result<Self, Failure> {
+        let mut head = BytesMut::new();
+        let mut ended = false;
+        while !ended && head.len() <= settings.held_upload_bytes_max {
+            match body.frame().await {
+                None => ended = true,
+                Some(Err(_)) => return Err(broken_off()),
+                Some(Ok(frame)) => {
+                    if let Some(bytes) = frame.data_ref() {
+                        if let Some(form) = &mut form {
+                            form.push(bytes);
+                        }
+                        head.extend_from_slice(bytes);
+                    }
+                    ended = body.is_end_stream();
+                }
+            }
+        }
+        let head = head.freeze();
+        let mut facts = match &form {
+            Some(form) => provider.read_multipart(route, form),
+            None => RequestFacts::default(),
+        };
+        facts.body_bytes = said.unwrap_or(head.len() as u64);
+        if ended {
+            return Ok(Self::held(facts, false, head));
+        }
+        let form = form.map(|form| Arc::new(Mutex::new(form)));
+        Ok(Self {
+            facts,
+            usage_injected: false,
+            body: Source::Streaming(Some(Upload::Streaming {
+                head: Some(head),
+                rest: body,
+                form: form.clone(),
+                left: said,
+            })),
+            form,
+        })
+    }
+
+    const fn held(facts: RequestFacts, usage_injected: bool, bytes: Bytes) -> Self {
+        Self {
+            facts,
+            usage_injected,
+            body: Source::Held(bytes),
+            form: None,
+        }
+    }
+
+    /// Whether the body can be sent again.
+    pub(crate) const fn is_held(&self) -> bool {
+        matches!(self.body, Source::Held(_))
+    }
+
+    /// The body to send; `None` when it streamed away with an earlier attempt.
+    pub(crate) fn upload(&mut self) -> Option<Upload> {
+        match &mut self.body {
+            Source::Held(bytes) => Some(Upload::held(bytes.clone())),
+            Source::Streaming(upload) => upload.take(),
+        }
+    }
+
+    /// The form that goes on being read while it passes.
+    pub(crate) fn form(&self) -> Option<SharedForm> {
+        self.form.clone()
+    }
+}
+
+async fn hold(body: Incoming, said: Option<u64>, bytes_max: usize) -> Result<Bytes, Failure> {
+    if said.is_some_and(|said| said > bytes_max as u64) {
+        return Err(too_large(bytes_max));
+    }
+    let mut body = body;
+    let mut first: Option<Bytes> = None;
+    let mut more = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(bytes) = frame.map_err(|_| broken_off())?.into_data() else {
+            continue;
+        };
+        let so_far = first.as_ref().map_or(more.len(), Bytes::len);
+        if so_far + bytes.len() > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        // A body in one piece is not copied.
+        match first.take() {
+            None if more.is_empty() => first = Some(bytes),
+            None => more.extend_from_slice(&bytes),
+            Some(piece) => {
+                let whole = said
+                    .and_then(|said| usize::try_from(said).ok())
+                    .unwrap_or(0);
+                more.reserve(whole.max(piece.len() + bytes.len()));
+                more.extend_from_slice(&piece);
+                more.extend_from_slice(&bytes);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| more.freeze()))
+}
+
+fn too_large(bytes_max: usize) -> Failure {
+    Failure::own(
+        Fault::TooLarge,
+        "body_too_large",
+        &format!("The request body is longer than the {bytes_max} bytes that are taken here."),
+    )
+}
+
+fn broken_off() -> Failure {
+    Failure::own(
+        Fault::BadRequest,
+        "body_broken_off",
+        "The request body broke off before its end.",
+    )
+}

@@ -1,0 +1,193 @@
+//! From a reading to a cost, and from a request to the most it can cost.
+
+use diamond_domain::{Alarm, AlarmCode, CostBasis, Meter, Money, Quantities, ServiceId, TenantId};
+use diamond_pricing::{PriceQuery, Priced, Unpriced};
+use diamond_providers::{
+    Metering, ModelLimits, Provider, Reading, ReadingBasis, RequestFacts, Route,
+};
+use jiff::Timestamp;
+
+use crate::gateway::Inner;
+
+/// A cost and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) amount: Money,
+    pub(crate) basis: CostBasis,
+    pub(crate) price_id: Option<String>,
+}
+
+impl Cost {
+    /// A call that the provider does not charge for.
+    pub(crate) fn nothing(reason: &str) -> Self {
+        Self {
+            amount: Money::ZERO,
+            basis: CostBasis::PricedUsage,
+            price_id: Some(reason.to_owned()),
+        }
+    }
+
+    const fn unknown() -> Self {
+        Self {
+            amount: Money::ZERO,
+            basis: CostBasis::Unpriced,
+            price_id: None,
+        }
+    }
+}
+
+/// Where the price is looked for.
+pub(crate) struct Priceable<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) service: &'a ServiceId,
+    pub(crate) route: &'a Route,
+    /// The model asked for.
+    pub(crate) asked_model: &'a str,
+    pub(crate) at: Timestamp,
+}
+
+impl Inner {
+    /// What a reading costs. What has no price raises an alarm: it is unknown, not nothing.
+    pub(crate) fn cost_of(&self, call: &Priceable<'_>, reading: &Reading) -> Cost {
+        let basis = match reading.basis {
+            ReadingBasis::Free => return Cost::nothing("free"),
+            ReadingBasis::Unknown => {
+                // The alarm of an unknown route was raised when it was seen.
+                if call.route.metering != Metering::Unknown {
+                    self.raise_unpriced(call, reading, "the answer states no usage to price");
+                }
+                return Cost::unknown();
+            }
+            ReadingBasis::Reported => CostBasis::PricedUsage,
+            ReadingBasis::Measured => CostBasis::PricedMeasurement,
+            ReadingBasis::Estimated => CostBasis::Estimated,
+        };
+        match self.price(call, reading) {
+            Ok(priced) => Cost {
+                amount: priced.cost,
+                basis,
+                price_id: Some(priced.price_id),
+            },
+            Err(Unpriced::InconsistentQuantities(meter)) => {
+                self.alarms.raise(Alarm {
+                    code: AlarmCode::InconsistentUsage,
+                    tenant: Some(call.tenant.clone()),
+                    subject: subject(call, reading),
+                    detail: format!(
+                        "The provider's count contradicts itself: the parts of {meter} are more \
+                         than the whole. The call has no cost until it is corrected."
+                    ),
+                });
+                Cost::unknown()
+            }
+            Err(reason) => {
+                self.raise_unpriced(call, reading, &reason.to_string());
+                Cost::unknown()
+            }
+        }
+    }
+
+    fn price(&self, call: &Priceable<'_>, reading: &Reading) -> Result<Priced, Unpriced> {
+        let model = reading.model.as_deref().unwrap_or(call.asked_model);
+        let query = PriceQuery {
+            service: call.service,
+            model,
+            service_tier: reading.service_tier.as_deref(),
+            at: call.at,
+            quantities: &reading.quantities,
+            modifiers: &reading.modifiers,
+        };
+        match self.catalog.price(&query) {
+            // A dated edition (`gpt-9-2027-01-02`) that has no row of its own costs what the name
+            // costs that was asked for.
+            Err(Unpriced::UnknownModel) if is_edition_of(model, call.asked_model) => {
+                self.catalog.price(&PriceQuery {
+                    model: call.asked_model,
+                    ..query
+                })
+            }
+            result => result,
+        }
+    }
+
+    fn raise_unpriced(&self, call: &Priceable<'_>, reading: &Reading, reason: &str) {
+        self.alarms.raise(Alarm {
+            code: AlarmCode::UnpricedUsage,
+            tenant: Some(call.tenant.clone()),
+            subject: subject(call, reading),
+            detail: format!(
+                "A call ({}) has no cost: {reason}. Its events stay unpriced until a price or the \
+                 provider's report settles them.",
+                call.route.operation
+            ),
+        });
+    }
+
+    /// The most that a call can cost; nothing when that cannot be told.
+    pub(crate) fn most(
+        &self,
+        provider: &dyn Provider,
+        route: &Route,
+        facts: &RequestFacts,
+        at: Timestamp,
+    ) -> Money {
+        if !matches!(route.metering, Metering::Usage | Metering::Measured) {
+            return Money::ZERO;
+        }
+        let (service, model) = (provider.service(), facts.model.as_deref().unwrap_or(""));
+        let limits =
+            self.catalog
+                .limits(service, model, at)
+                .map_or_else(ModelLimits::default, |limits| ModelLimits {
+                    max_input_tokens: limits.max_input_tokens,
+                    max_output_tokens: limits.max_output_tokens,
+                });
+        let most: Quantities = provider.ceiling(route, facts, limits);
+        let (input, output) = (most.get(Meter::InputTokens), most.get(Meter::OutputTokens));
+        let by_tokens = (input > 0 || output > 0)
+            .then(|| {
+                self.catalog
+                    .upper_bound(service, model, at, input, Some(output))
+            })
+            .flatten();
+        by_tokens.unwrap_or_else(|| {
+            let query = PriceQuery {
+                service,
+                model,
+                service_tier: facts.service_tier.as_deref(),
+                at,
+                quantities: &most,
+                modifiers: &[],
+            };
+            self.catalog
+                .price(&query)
+                .map_or(Money::ZERO, |priced| priced.cost)
+        })
+    }
+}
+
+fn is_edition_of(model: &str, asked: &str) -> bool {
+    !asked.is_empty()
+        && model
+            .strip_prefix(asked)
+            .is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// What repeated alarms are joined by: the model, or the operation of a route that has none.
+fn subject(call: &Priceable<'_>, reading: &Reading) -> String {
+    let model = reading.model.as_deref().unwrap_or(call.asked_model);
+    let about = if model.is_empty() {
+        call.route.operation
+    } else {
+        model
+    };
+    format!("{}/{}", call.service, short(about))
+}
+
+/// A text from outside, as it may stand in an event or an alarm.
+pub(crate) fn short(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(128)
+        .collect()
+}
