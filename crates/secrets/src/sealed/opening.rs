@@ -25,6 +25,15 @@ const DAMAGED_ROOT: SecretError = SecretError::Damaged {
 };
 
 impl SealedStore {
+    /// Whether a store was ever made in this database. If so, a master key that is missing is a
+    /// loss, and making another would hide it.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`].
+    pub async fn is_made(db: &Db) -> Result<bool, SecretError> {
+        Ok(stored(db).await? != (None, None))
+    }
+
     /// Opens the store, or makes it at the first start. Several nodes may do so at once.
     ///
     /// # Errors

@@ -22,7 +22,8 @@ on_both!(
 );
 
 /// Every version that is there, with its value.
-const SECRETS: [(&str, u32, &str); 4] = [
+const SECRETS: [(&str, u32, &str); 5] = [
+    ("ai-hume-coaching", 1, "hume-coaching-one"),
     ("ai-openai-coaching", 1, "sk-coaching-one"),
     ("ai-openai-coaching", 2, "sk-coaching-two"),
     ("ai-openai-coaching-eu", 1, "sk-coaching-europe"),
@@ -33,7 +34,7 @@ async fn filled(place: &Place) -> Db {
     let db = place.open().await;
     let store = store(&db).await;
     for (secret, version, text) in SECRETS {
-        let request = format!("request {version}");
+        let request = format!("request {version} of {secret}");
         let put = store
             .put(&name(secret), &value(text), Precondition::None, &request)
             .await;
@@ -111,7 +112,7 @@ async fn cells(intruder: &mut Intruder) -> Vec<Cell> {
             needed_by: vec![(name(&secret), number(version.try_into().unwrap()))],
         });
     }
-    assert_eq!(cells.len(), 2 + 3 + 4);
+    assert_eq!(cells.len(), 2 + 3 + 5);
     cells
 }
 
@@ -242,12 +243,11 @@ async fn an_altered_request_never_names_another_version(place: &Place) {
     let db = filled(place).await;
     let mut intruder = place.intruder().await;
     let statement = "UPDATE sealed_requests SET version = 1 WHERE request_id = $1";
-    intruder.change(statement, &["request 2"]).await;
+    let request = "request 2 of ai-openai-coaching";
+    intruder.change(statement, &[request]).await;
     let (secret, text) = (name("ai-openai-coaching"), value("sk-coaching-two"));
-    let again = store(&db)
-        .await
-        .put(&secret, &text, Precondition::None, "request 2")
-        .await;
+    let store = store(&db).await;
+    let again = store.put(&secret, &text, Precondition::None, request).await;
     assert!(
         matches!(again, Err(SecretError::RequestReused)),
         "{again:?}"
