@@ -28,6 +28,8 @@ pub struct RequestFacts {
     pub characters: Option<u64>,
     /// Length of the sound sent, measured from the bytes.
     pub audio_milliseconds: Option<u64>,
+    /// Whether the caller named a sandbox of its own for the model to use.
+    pub own_sandbox: bool,
     /// The form of the answer asked for.
     pub response_format: Option<String>,
 }

@@ -21,6 +21,7 @@ const PATTERNS: &[Pattern] = &[
     Pattern::value(&["service_tier"]),
     Pattern::value(&["background"]),
     Pattern::value(&["stream_format"]),
+    Pattern::length(&["tools", "*", "container"]),
     Pattern::length(&["input"]),
     Pattern::length(&["input", "*"]),
     Pattern::length(&["input", "*", "content"]),
@@ -42,7 +43,9 @@ const SAFETY_IDENTIFIER: usize = 9;
 const SERVICE_TIER: usize = 10;
 const BACKGROUND: usize = 11;
 const STREAM_FORMAT: usize = 12;
-const TEXTS: Range<usize> = 13..22;
+/// Only the name of a container is a string.
+const CONTAINER_NAMES: usize = 13;
+const TEXTS: Range<usize> = 14..23;
 
 /// The text to be spoken is kept whole: its characters are counted.
 const SPEECH_PATTERNS: &[Pattern] = &[Pattern::value(&["input"])];
@@ -69,6 +72,7 @@ pub(super) fn read_json(route: &Route, body: &[u8]) -> RequestFacts {
         body_bytes: body.len() as u64,
         characters: spoken.then(|| characters(body)).flatten(),
         audio_milliseconds: None,
+        own_sandbox: scan.length(CONTAINER_NAMES) > 0,
         response_format: None,
     }
 }

@@ -4,8 +4,7 @@ use diamond_domain::{Meter, Quantities};
 
 use crate::{
     AnswerKind, EventRole, JsonScan, Metering, Pattern, Reading, ReadingBasis, RequestFacts,
-    ResponseMeter, Route,
-    openai::{request, usage},
+    ResponseMeter, Route, openai::usage,
 };
 
 /// A plain answer, and an event whose data is the answer or a piece of it.
@@ -17,6 +16,7 @@ const ANSWER: &[Pattern] = &[
     Pattern::value(&["type"]),
     Pattern::value(&["output", "*", "type"]),
     Pattern::value(&["output", "*", "action", "type"]),
+    Pattern::value(&["output", "*", "container_id"]),
     Pattern::length(&["choices", "*", "message", "content"]),
     Pattern::length(&["choices", "*", "text"]),
     Pattern::length(&["output", "*", "content", "*", "text"]),
@@ -44,6 +44,7 @@ const RESPONSE: &[Pattern] = &[
     Pattern::value(&["type"]),
     Pattern::value(&["response", "output", "*", "type"]),
     Pattern::value(&["response", "output", "*", "action", "type"]),
+    Pattern::value(&["response", "output", "*", "container_id"]),
 ];
 /// Whether a chunk carries choices at all.
 const CHOICES: &[Pattern] = &[
@@ -58,7 +59,8 @@ const ERROR: usize = 3;
 const TYPE: usize = 4;
 const OUTPUT_TYPE: usize = 5;
 const ACTION_TYPE: usize = 6;
-const TEXTS: std::ops::Range<usize> = 7..16;
+const CONTAINER: usize = 7;
+const TEXTS: std::ops::Range<usize> = 8..17;
 
 /// A longer usage object is none.
 const USAGE_BYTES: usize = 64 << 10;
@@ -77,7 +79,7 @@ pub(super) struct OpenAiMeter {
     usage: Option<Vec<u8>>,
     /// Sum over the pictures of a stream, each of which states its own usage.
     pictures: Option<Quantities>,
-    searches: u64,
+    tools: Tools,
     output_text_bytes: u64,
     failed_inside: bool,
 }
@@ -100,7 +102,7 @@ impl OpenAiMeter {
             service_tier: None,
             usage: None,
             pictures: None,
-            searches: 0,
+            tools: Tools::default(),
             output_text_bytes: 0,
             failed_inside: false,
         }
@@ -118,15 +120,7 @@ impl OpenAiMeter {
         if scan.raw(ERROR).is_some_and(|error| error != b"null") {
             self.failed_inside = true;
         }
-        let types = scan
-            .all(OUTPUT_TYPE)
-            .filter(|found| is(found, b"\"web_search_call\""));
-        // Opening a page or finding a word on it is no search.
-        let other = scan.all(ACTION_TYPE).filter(|found| {
-            is(found, b"\"open_page\"") || is(found, b"\"find\"") || is(found, b"\"find_in_page\"")
-        });
-        let searches = (types.count() as u64).saturating_sub(other.count() as u64);
-        self.searches = self.searches.max(searches);
+        self.tools.take(scan);
         let usage = scan
             .raw(USAGE)
             .filter(|raw| *raw != b"null" && raw.len() <= USAGE_BYTES);
@@ -250,9 +244,8 @@ impl OpenAiMeter {
         let one = Quantities::new().with(Meter::Requests, 1);
         match self.operation {
             "audio.speech" => Some(one.with(Meter::Characters, self.facts.characters?)),
-            "audio.transcriptions" | "audio.translations"
-                if request::billed_by_time(&self.facts) =>
-            {
+            // A model that is billed by tokens has a price by time for just this.
+            "audio.transcriptions" | "audio.translations" => {
                 Some(one.with(Meter::AudioMilliseconds, self.facts.audio_milliseconds?))
             }
             "containers.create" => Some(one.with(Meter::CodeSessions, 1)),
@@ -312,7 +305,7 @@ impl OpenAiMeter {
             .as_deref()
             .and_then(|raw| usage::quantities(raw, self.output()));
         if let Some(mut quantities) = reported {
-            quantities.set(Meter::WebSearches, self.web_searches());
+            self.add_tools(&mut quantities);
             return (quantities, ReadingBasis::Reported, false);
         }
         if let Some(measured) = self.measured() {
@@ -324,8 +317,8 @@ impl OpenAiMeter {
         }
     }
 
-    /// Models that search before every answer do not list their searches.
-    fn web_searches(&self) -> u64 {
+    fn add_tools(&self, quantities: &mut Quantities) {
+        // Models that search before every answer do not list their searches.
         let model = self
             .model
             .as_deref()
@@ -333,10 +326,49 @@ impl OpenAiMeter {
             .unwrap_or("");
         let always = self.operation == "chat.completions"
             && (model.contains("-search-preview") || model.contains("-search-api"));
-        if always {
-            self.searches.max(1)
-        } else {
-            self.searches
+        quantities.set(
+            Meter::WebSearches,
+            self.tools.web_searches.max(u64::from(always)),
+        );
+        quantities.set(Meter::FileSearches, self.tools.file_searches);
+        // A sandbox that the caller opened was counted when it was opened.
+        if !self.facts.own_sandbox {
+            quantities.set(Meter::CodeSessions, self.tools.sandboxes);
+        }
+    }
+}
+
+/// What the provider ran on the model's behalf.
+#[derive(Debug, Default)]
+struct Tools {
+    web_searches: u64,
+    file_searches: u64,
+    /// Different ones named in this answer. One that lives on from an earlier answer is counted
+    /// again: the answer does not say so, and too much is noticed sooner than too little.
+    sandboxes: u64,
+}
+
+impl Tools {
+    fn take(&mut self, scan: &JsonScan) {
+        let count =
+            |pattern, text: &[u8]| scan.all(pattern).filter(|found| is(found, text)).count() as u64;
+        // Opening a page or finding a word on it is no search.
+        let other = count(ACTION_TYPE, b"\"open_page\"")
+            + count(ACTION_TYPE, b"\"find\"")
+            + count(ACTION_TYPE, b"\"find_in_page\"");
+        let web = count(OUTPUT_TYPE, b"\"web_search_call\"").saturating_sub(other);
+        self.web_searches = self.web_searches.max(web);
+        self.file_searches = self
+            .file_searches
+            .max(count(OUTPUT_TYPE, b"\"file_search_call\""));
+        if count(OUTPUT_TYPE, b"\"code_interpreter_call\"") > 0 {
+            let mut names: Vec<_> = scan
+                .all(CONTAINER)
+                .filter_map(|found| found.raw.as_deref())
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            self.sandboxes = self.sandboxes.max(names.len() as u64);
         }
     }
 }
@@ -392,7 +424,10 @@ impl ResponseMeter for OpenAiMeter {
             basis,
             partial,
             failed_inside: self.failed_inside && self.kind == AnswerKind::EventStream,
-            modifiers: Vec::new(),
+            modifiers: match self.operation {
+                "decisions" => vec!["operation:decisions"],
+                _ => Vec::new(),
+            },
             provider_usage: provider_usage.filter(|_| kept),
         }
     }
@@ -527,6 +562,23 @@ mod tests {
         assert_eq!(reading.quantities.get(Meter::CacheWriteLongTokens), 32);
         assert_eq!(reading.quantities.get(Meter::ReasoningTokens), 40);
         assert_eq!(reading.quantities.get(Meter::WebSearches), 1);
+    }
+
+    #[test]
+    fn tools_are_counted() {
+        let body = br#"{"model":"gpt-5","output":[
+            {"type":"file_search_call"},{"type":"file_search_call"},
+            {"type":"code_interpreter_call","container_id":"c1"},
+            {"type":"code_interpreter_call","container_id":"c1"},
+            {"type":"code_interpreter_call","container_id":"c2"}],
+            "usage":{"input_tokens":1,"output_tokens":1}}"#;
+        let reading = plain("/v1/responses", &facts("gpt-5"), body);
+        assert_eq!(reading.quantities.get(Meter::FileSearches), 2);
+        assert_eq!(reading.quantities.get(Meter::CodeSessions), 2);
+        let mut own = facts("gpt-5");
+        own.own_sandbox = true;
+        let reading = plain("/v1/responses", &own, body);
+        assert_eq!(reading.quantities.get(Meter::CodeSessions), 0);
     }
 
     #[test]
