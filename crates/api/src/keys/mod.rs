@@ -1,0 +1,231 @@
+//! Provider keys: handing out, supplying, looking, revoking.
+
+mod convert;
+
+use axum::Json as Body;
+use diamond_api_types::{
+    KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
+    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, words,
+};
+use diamond_app::{LeaseRequest, PutKey};
+use diamond_domain::{SecretKind, SecretVersion, ServiceId, TenantId};
+use http::HeaderMap;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    ApiState,
+    errors::ApiError,
+    extract::{Context, Json, Path, Query, SecretJson},
+    tenants::TenantPath,
+};
+use convert::{idempotency_key, key_version};
+
+/// Whose key for what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+pub struct KeyPath {
+    /// The AI service.
+    #[param(value_type = words::ServiceId, inline)]
+    service: ServiceId,
+    /// The tenant.
+    #[param(value_type = words::TenantId, inline)]
+    tenant_id: TenantId,
+}
+
+/// Which version of whose key for what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+pub struct KeyVersionPath {
+    /// The AI service.
+    #[param(value_type = words::ServiceId, inline)]
+    service: ServiceId,
+    /// The tenant.
+    #[param(value_type = words::TenantId, inline)]
+    tenant_id: TenantId,
+    /// The version's number.
+    #[param(value_type = words::SecretVersion, inline)]
+    version: SecretVersion,
+}
+
+type State = axum::extract::State<ApiState>;
+
+/// Get a key
+///
+/// Hands out the active version of the tenant's key for the service: the customer's own key if
+/// there is one, else the dedicated one. The hand-over is in the audit chain before the key
+/// leaves. The holder fetches again before `expiresAt`.
+#[utoipa::path(
+    post, path = "/api/keys/{service}/{tenantId}", tag = "keys", params(KeyPath),
+    request_body = LeaseKeyRequest,
+    responses((status = 200, description = "The key, until a time.", body = LeaseKeyResponse))
+)]
+pub async fn lease_key(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyPath>,
+    Json(request): Json<LeaseKeyRequest>,
+) -> Result<Body<LeaseKeyResponse>, ApiError> {
+    let request = LeaseRequest {
+        user_id: request.user_id,
+        tier: request.tier,
+        purpose: request.purpose.map(Into::into),
+    };
+    let key = state
+        .app
+        .lease_key(&context, &path.tenant_id, &path.service, request)
+        .await?;
+    Ok(Body(LeaseKeyResponse {
+        service: key.service,
+        tenant_id: key.tenant,
+        kind: key.kind,
+        version: key.version,
+        api_key: key.value.into(),
+        expires_at: key.expires_at,
+        trace_id: key.trace_id,
+    }))
+}
+
+/// Supply a customer's own key
+///
+/// It becomes the next version and the active one; the tenant pays the provider for its use.
+/// Repeating the request with the same `Idempotency-Key` changes nothing.
+#[utoipa::path(
+    put, path = "/api/keys/{service}/{tenantId}/customer", tag = "keys",
+    params(
+        KeyPath,
+        ("Idempotency-Key" = Option<String>, Header, max_length = 128, pattern = "^[!-~]+$",
+            description = "The caller's name for the request."),
+    ),
+    request_body = PutKeyRequest,
+    responses((status = 200, description = "The new version.", body = KeyVersionResponse))
+)]
+pub async fn put_customer_key(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyPath>,
+    headers: HeaderMap,
+    SecretJson(request): SecretJson<PutKeyRequest>,
+) -> Result<Body<KeyVersionResponse>, ApiError> {
+    let put = put_key(SecretKind::Customer, request, &headers)?;
+    let version = state
+        .app
+        .put_key(&context, &path.tenant_id, &path.service, put)
+        .await?;
+    Ok(Body(key_version(version)))
+}
+
+/// Supply the platform's key for a tenant
+///
+/// It becomes the next version and the active one; the platform pays the provider for its use.
+/// Repeating the request with the same `Idempotency-Key` changes nothing.
+#[utoipa::path(
+    put, path = "/api/keys/{service}/{tenantId}/dedicated", tag = "keys",
+    params(
+        KeyPath,
+        ("Idempotency-Key" = Option<String>, Header, max_length = 128, pattern = "^[!-~]+$",
+            description = "The caller's name for the request."),
+    ),
+    request_body = PutKeyRequest,
+    responses((status = 200, description = "The new version.", body = KeyVersionResponse))
+)]
+pub async fn put_dedicated_key(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyPath>,
+    headers: HeaderMap,
+    SecretJson(request): SecretJson<PutKeyRequest>,
+) -> Result<Body<KeyVersionResponse>, ApiError> {
+    let put = put_key(SecretKind::Dedicated, request, &headers)?;
+    let version = state
+        .app
+        .put_key(&context, &path.tenant_id, &path.service, put)
+        .await?;
+    Ok(Body(key_version(version)))
+}
+
+fn put_key(
+    kind: SecretKind,
+    request: PutKeyRequest,
+    headers: &HeaderMap,
+) -> Result<PutKey, ApiError> {
+    Ok(PutKey {
+        kind,
+        value: request.api_key.into_value(),
+        validate: request.validate,
+        expected_version: request.expected_version,
+        request_id: idempotency_key(headers)?,
+    })
+}
+
+/// List the versions of a key
+///
+/// Both kinds, never a value.
+#[utoipa::path(
+    get, path = "/api/keys/{service}/{tenantId}/versions", tag = "keys", params(KeyPath),
+    responses((status = 200, description = "The versions.", body = ListKeyVersionsResponse))
+)]
+pub async fn list_key_versions(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyPath>,
+) -> Result<Body<ListKeyVersionsResponse>, ApiError> {
+    let keys = state
+        .app
+        .list_key_versions(&context, &path.tenant_id, &path.service)
+        .await?;
+    let items = keys.into_iter().map(key_version).collect();
+    Ok(Body(ListKeyVersionsResponse {
+        items,
+        next_cursor: None,
+    }))
+}
+
+/// Revoke a version of a key
+///
+/// No new request uses it from now on; the key at its provider is not touched. Revoking again
+/// changes nothing.
+#[utoipa::path(
+    delete, path = "/api/keys/{service}/{tenantId}/versions/{version}", tag = "keys",
+    params(KeyVersionPath, RevokeKeyVersionParams),
+    responses((status = 200, description = "The revoked version.", body = KeyVersionResponse))
+)]
+pub async fn revoke_key_version(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyVersionPath>,
+    Query(query): Query<RevokeKeyVersionParams>,
+) -> Result<Body<KeyVersionResponse>, ApiError> {
+    let KeyVersionPath {
+        service,
+        tenant_id,
+        version,
+    } = path;
+    let revoked = state
+        .app
+        .revoke_key_version(&context, &tenant_id, &service, query.kind, version)
+        .await?;
+    Ok(Body(key_version(revoked)))
+}
+
+/// List a tenant's keys
+///
+/// All services, kinds and versions, never a value.
+#[utoipa::path(
+    get, path = "/api/tenants/{tenantId}/keys", tag = "keys", params(TenantPath),
+    responses((status = 200, description = "The keys.", body = ListKeysResponse))
+)]
+pub async fn list_keys(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<TenantPath>,
+) -> Result<Body<ListKeysResponse>, ApiError> {
+    let keys = state.app.list_keys(&context, &path.tenant_id).await?;
+    let items = keys.into_iter().map(key_version).collect();
+    Ok(Body(ListKeysResponse {
+        items,
+        next_cursor: None,
+    }))
+}

@@ -1,0 +1,242 @@
+//! The table of routes: all there is.
+
+use axum::{
+    handler::Handler,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use diamond_domain::Scope;
+use http::Method;
+
+use crate::{ApiState, alarms, analytics, audit, keys, operations, tenants, tokens, usage};
+
+/// A line of the table, as tests and the OpenAPI document see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The method.
+    pub method: Method,
+    /// The path; `{tenantId}` in it is the tenant whose scope is needed.
+    pub path: &'static str,
+    /// The scope that a caller needs; `None` only when public.
+    pub scope: Option<Scope>,
+    /// Whether the caller must be an operator besides.
+    pub operator_only: bool,
+    /// Whether no token is needed.
+    pub public: bool,
+    /// The operation's name in the OpenAPI document.
+    pub operation_id: &'static str,
+    /// A body that is well-formed, for tests that call every route.
+    pub sample_body: Option<&'static str>,
+}
+
+impl RouteInfo {
+    /// Whether the path names a tenant.
+    #[must_use]
+    pub fn names_tenant(&self) -> bool {
+        self.path.contains("{tenantId}")
+    }
+}
+
+pub(crate) struct Route {
+    pub info: RouteInfo,
+    pub handler: MethodRouter<ApiState>,
+}
+
+/// Every route of the API.
+#[must_use]
+pub fn routes() -> Vec<RouteInfo> {
+    table().into_iter().map(|route| route.info).collect()
+}
+
+// One line a route, so that the table can be read as one.
+#[rustfmt::skip]
+pub(crate) fn table() -> Vec<Route> {
+    use Scope::{
+        AuditRead, CostRead, KeysRead, KeysReveal, KeysWrite, TenantsAdmin, TokensAdmin, UsageRead,
+        UsageWrite,
+    };
+    const KEY: &str = r#"{"apiKey":"sk-sample-0001","validate":false}"#;
+    const TENANT: &str = r#"{"id":"sample-tenant","tier":"managed-starter"}"#;
+    const TOKEN: &str = r#"{"name":"sample","owner":"sample","purpose":"sample","scopes":["usage:read"]}"#;
+    const USAGE: &str =
+        r#"{"id":"sample-1","service":"openai","model":"gpt-4o-mini","quantities":{"requests":1}}"#;
+
+    vec![
+        // Keys.
+        line(POST, "/api/keys/{service}/{tenantId}", KeysReveal, "lease_key", keys::lease_key)
+            .sample("{}"),
+        line(PUT, "/api/keys/{service}/{tenantId}/customer", KeysWrite, "put_customer_key", keys::put_customer_key)
+            .sample(KEY),
+        line(PUT, "/api/keys/{service}/{tenantId}/dedicated", KeysWrite, "put_dedicated_key", keys::put_dedicated_key)
+            .sample(KEY),
+        line(GET, "/api/keys/{service}/{tenantId}/versions", KeysRead, "list_key_versions", keys::list_key_versions),
+        line(DELETE, "/api/keys/{service}/{tenantId}/versions/{version}", KeysWrite, "revoke_key_version", keys::revoke_key_version),
+        line(GET, "/api/tenants/{tenantId}/keys", KeysRead, "list_keys", keys::list_keys),
+        // Tenants.
+        line(POST, "/api/tenants", TenantsAdmin, "create_tenant", tenants::create_tenant)
+            .sample(TENANT)
+            .operators(),
+        line(GET, "/api/tenants", TenantsAdmin, "list_tenants", tenants::list_tenants).operators(),
+        line(GET, "/api/tenants/{tenantId}", TenantsAdmin, "get_tenant", tenants::get_tenant),
+        line(PATCH, "/api/tenants/{tenantId}", TenantsAdmin, "update_tenant", tenants::update_tenant)
+            .sample("{}")
+            .operators(),
+        // Tokens.
+        line(POST, "/api/tokens", TokensAdmin, "create_token", tokens::create_token).sample(TOKEN),
+        line(GET, "/api/tokens", TokensAdmin, "list_tokens", tokens::list_tokens),
+        line(GET, "/api/tokens/{tokenId}", TokensAdmin, "get_token", tokens::get_token),
+        line(DELETE, "/api/tokens/{tokenId}", TokensAdmin, "revoke_token", tokens::revoke_token),
+        // Usage.
+        line(POST, "/api/usage", UsageWrite, "report_usage", usage::report_usage).sample(USAGE),
+        line(GET, "/api/usage/events", UsageRead, "list_usage_events", usage::list_usage_events),
+        // True Production Cost.
+        line(GET, "/api/analytics/tpc", CostRead, "list_tpc_tenants", analytics::list_tpc_tenants)
+            .operators(),
+        line(GET, "/api/analytics/tpc/{tenantId}", UsageRead, "get_tpc", analytics::get_tpc),
+        line(GET, "/api/analytics/tpc/{tenantId}/users", UsageRead, "list_tpc_users", analytics::list_tpc_users),
+        line(GET, "/api/analytics/tpc/{tenantId}/services", UsageRead, "list_tpc_services", analytics::list_tpc_services),
+        line(GET, "/api/analytics/tpc/{tenantId}/series", CostRead, "list_tpc_series", analytics::list_tpc_series),
+        // Alarms and audit.
+        line(GET, "/api/alarms", UsageRead, "list_alarms", alarms::list_alarms),
+        line(POST, "/api/alarms/{alarmId}/acknowledge", UsageRead, "acknowledge_alarm", alarms::acknowledge_alarm)
+            .operators(),
+        line(POST, "/api/alarms/{alarmId}/close", UsageRead, "close_alarm", alarms::close_alarm)
+            .operators(),
+        line(GET, "/api/audit", AuditRead, "list_audit", audit::list_audit),
+        line(GET, "/api/audit/verify", AuditRead, "verify_audit", audit::verify_audit).operators(),
+        // Operations. Open, like all such: they name no tenant and no secret.
+        open("/healthz", "get_health", operations::get_health),
+        open("/readyz", "get_readiness", operations::get_readiness),
+        open("/metrics", "get_metrics", operations::get_metrics),
+        open("/openapi.json", "get_openapi", operations::get_openapi),
+    ]
+}
+
+/// A method, as the table and as the router say it.
+struct Verb {
+    method: Method,
+    filter: MethodFilter,
+}
+
+const GET: Verb = Verb {
+    method: Method::GET,
+    filter: MethodFilter::GET,
+};
+const POST: Verb = Verb {
+    method: Method::POST,
+    filter: MethodFilter::POST,
+};
+const PUT: Verb = Verb {
+    method: Method::PUT,
+    filter: MethodFilter::PUT,
+};
+const PATCH: Verb = Verb {
+    method: Method::PATCH,
+    filter: MethodFilter::PATCH,
+};
+const DELETE: Verb = Verb {
+    method: Method::DELETE,
+    filter: MethodFilter::DELETE,
+};
+
+/// A line that needs a scope.
+fn line<H, T>(
+    verb: Verb,
+    path: &'static str,
+    scope: Scope,
+    operation_id: &'static str,
+    handler: H,
+) -> Route
+where
+    H: Handler<T, ApiState>,
+    T: 'static,
+{
+    let info = RouteInfo {
+        method: verb.method,
+        path,
+        scope: Some(scope),
+        operator_only: false,
+        public: false,
+        operation_id,
+        sample_body: None,
+    };
+    Route {
+        info,
+        handler: on(verb.filter, handler),
+    }
+}
+
+/// A line that needs no token.
+fn open<H, T>(path: &'static str, operation_id: &'static str, handler: H) -> Route
+where
+    H: Handler<T, ApiState>,
+    T: 'static,
+{
+    let info = RouteInfo {
+        method: Method::GET,
+        path,
+        scope: None,
+        operator_only: false,
+        public: true,
+        operation_id,
+        sample_body: None,
+    };
+    Route {
+        info,
+        handler: on(MethodFilter::GET, handler),
+    }
+}
+
+impl Route {
+    /// For operators only.
+    fn operators(mut self) -> Self {
+        self.info.operator_only = true;
+        self
+    }
+
+    /// With a body like this.
+    fn sample(mut self, body: &'static str) -> Self {
+        self.info.sample_body = Some(body);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_route_and_no_name_stands_twice() {
+        let routes = routes();
+        let places: BTreeSet<_> = routes
+            .iter()
+            .map(|route| (route.path, route.method.to_string()))
+            .collect();
+        assert_eq!(places.len(), routes.len());
+        let names: BTreeSet<_> = routes.iter().map(|route| route.operation_id).collect();
+        assert_eq!(names.len(), routes.len());
+    }
+
+    #[test]
+    fn only_a_public_route_needs_no_scope() {
+        for route in routes() {
+            assert_eq!(route.public, route.scope.is_none(), "{}", route.path);
+        }
+        let public: Vec<_> = routes()
+            .iter()
+            .filter(|route| route.public)
+            .map(|route| route.path)
+            .collect();
+        assert_eq!(public, ["/healthz", "/readyz", "/metrics", "/openapi.json"]);
+    }
+
+    #[test]
+    fn whoever_sends_a_body_has_a_sample() {
+        for route in routes() {
+            let acts_only = route.path.starts_with("/api/alarms/");
+            let sends = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH") && !acts_only;
+            assert_eq!(route.sample_body.is_some(), sends, "{}", route.path);
+        }
+    }
+}

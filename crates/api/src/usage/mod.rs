@@ -1,0 +1,8 @@
+//! Usage: reporting and looking up.
+
+mod body;
+mod events;
+mod report;
+
+pub use events::*;
+pub use report::*;
