@@ -1,0 +1,198 @@
+//! Calls that are not carried.
+
+use std::sync::atomic::Ordering;
+
+use diamond_gateway::GatewaySettings;
+use http_body_util::Full;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{CHAT, Reply, Rig, text, within};
+
+async fn rig() -> Rig {
+    Rig::with(
+        GatewaySettings {
+            body_bytes_max: 1_000,
+            ..GatewaySettings::default()
+        },
+        |_| Reply::json("{}"),
+    )
+    .await
+}
+
+async fn error(rig: &Rig, request: http::Request<Full<bytes::Bytes>>) -> (u16, String) {
+    let response = rig.send(request).await;
+    let status = response.status().as_u16();
+    assert!(response.headers().contains_key("x-diamond-request-id"));
+    let body: Value = serde_json::from_slice(&text(response).await).unwrap();
+    let error = &body["error"];
+    assert!(error["message"].is_string() && error["type"].is_string() && error["param"].is_null());
+    (status, error["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn refusals_have_the_providers_shape_and_reach_nobody() {
+    let rig = rig().await;
+    let post = |path: &str| rig.request("POST", path);
+    let chat = "/v1/chat/completions";
+    let body = || Full::from(CHAT);
+    let mut no_token = post(chat).body(body()).unwrap();
+    no_token.headers_mut().remove("authorization");
+    let mut strange_token = post(chat).body(body()).unwrap();
+    strange_token
+        .headers_mut()
+        .insert("authorization", "Bearer sk-proj-abc".parse().unwrap());
+    for (request, status, code) in [
+        (no_token, 401, "missing_token"),
+        (strange_token, 401, "malformed_token"),
+        (
+            post("/v1/organization/projects").body(body()).unwrap(),
+            403,
+            "management_route_refused",
+        ),
+        (
+            post("/v1/%6frganization/projects").body(body()).unwrap(),
+            400,
+            "path_not_plain",
+        ),
+        (
+            post("/v1/x/%2e%2e/organization/projects")
+                .body(body())
+                .unwrap(),
+            400,
+            "path_not_plain",
+        ),
+        (
+            post("/v1//organization/projects").body(body()).unwrap(),
+            400,
+            "path_not_plain",
+        ),
+        (
+            post("/chat/completions").body(body()).unwrap(),
+            404,
+            "path_without_version",
+        ),
+        (
+            post(chat)
+                .header("x-diamond-tags", "broken")
+                .body(body())
+                .unwrap(),
+            400,
+            "malformed_header",
+        ),
+        (
+            post(chat)
+                .header("upgrade", "websocket")
+                .header("connection", "upgrade")
+                .body(body())
+                .unwrap(),
+            400,
+            "upgrade_not_supported",
+        ),
+        (
+            post(chat)
+                .header("x-diamond-tenant", "other")
+                .body(body())
+                .unwrap(),
+            404,
+            "tenant_not_found",
+        ),
+        (
+            post(chat)
+                .header("content-encoding", "gzip")
+                .body(body())
+                .unwrap(),
+            415,
+            "compressed_request",
+        ),
+        (
+            post(chat).body(Full::from(vec![b' '; 1_001])).unwrap(),
+            413,
+            "body_too_large",
+        ),
+    ] {
+        let uri = request.uri().clone();
+        assert_eq!(
+            error(&rig, request).await,
+            (status, code.to_owned()),
+            "{uri}"
+        );
+    }
+    assert!(rig.provider.seen.lock().is_empty());
+    assert!(rig.sink.opened.lock().is_empty());
+    rig.is_settled().await;
+}
+
+#[tokio::test]
+async fn nothing_is_carried_that_cannot_be_recorded() {
+    let rig = rig().await;
+    rig.sink.refuses.store(true, Ordering::SeqCst);
+    let request = rig
+        .request("POST", "/v1/chat/completions")
+        .body(Full::from(CHAT))
+        .unwrap();
+    assert_eq!(
+        error(&rig, request).await,
+        (503, "metering_unavailable".to_owned())
+    );
+    assert!(rig.provider.seen.lock().is_empty());
+    assert_eq!(rig.alarms.codes(), ["journal_unwritable"]);
+    rig.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_refuses_and_a_call_settles_it() {
+    let rig = Rig::new(|_| Reply::json(crate::support::CHAT_ANSWER)).await;
+    let dollars = |text: &str| text.parse().unwrap();
+    rig.admission
+        .set_budget(&crate::support::tenant(), Some(dollars("1")), dollars("0"));
+    rig.post_text("/v1/chat/completions", CHAT).await;
+    rig.sink.event().await;
+    assert_eq!(
+        rig.admission.budget(&crate::support::tenant()).spent,
+        dollars("0.00018")
+    );
+    rig.admission.set_budget(
+        &crate::support::tenant(),
+        Some(dollars("0.0001")),
+        dollars("0"),
+    );
+    let request = rig
+        .request("POST", "/v1/chat/completions")
+        .body(Full::from(CHAT))
+        .unwrap();
+    assert_eq!(
+        error(&rig, request).await,
+        (429, "budget_exceeded".to_owned())
+    );
+    rig.is_settled().await;
+}
+
+/// What no client library would send.
+#[tokio::test]
+async fn raw_requests() {
+    let rig = rig().await;
+    let address = rig.address;
+    let bearer = format!("authorization: Bearer {}\r\n", rig.token);
+    for (line, status) in [
+        (
+            "GET http://evil.example/gateway/openai/v1/models HTTP/1.1",
+            "400",
+        ),
+        (
+            "GET /gateway/openai/v1/../organization/costs HTTP/1.1",
+            "400",
+        ),
+        ("GET /gateway/openai HTTP/1.1", "404"),
+        ("GET /gateway/nobody/v1/models HTTP/1.1", "404"),
+        ("TRACE /gateway/openai/v1/models HTTP/1.1", "400"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("{line}\r\nhost: gateway\r\n{bearer}connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within(stream.read_to_string(&mut answer)).await.unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{line}: {answer}");
+    }
+    assert!(rig.provider.seen.lock().is_empty());
+}
