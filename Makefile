@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8080
 SIM_LISTEN ?= 127.0.0.1:4010
 DATA ?= ./var
 
-.PHONY: help run tour test torture bench fmt lint docs setup-run setup-test programs
+.PHONY: help run tour test torture bench fmt lint docs generate setup-run setup-test programs
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -49,6 +49,18 @@ lint: setup-run ## Formatting, lints, documentation, dependencies
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) fetch --locked
 	$(CARGO) deny --offline check bans licenses sources
+
+generate: ## Write openapi.json and docs/configuration.md anew
+	$(CARGO) run --locked --quiet --package diamond-server -- openapi > openapi.json
+	$(CARGO) run --locked --quiet --package diamond-server -- config --markdown > docs/configuration.md
+
+# Written beside and moved, so that a program that fails leaves the file as it was.
+generate: ## Write what is generated: openapi.json, docs/configuration.md
+	$(CARGO) build --locked --package diamond-server
+	$(TARGET_DIR)/debug/diamond-server openapi > $(TARGET_DIR)/openapi.json
+	$(TARGET_DIR)/debug/diamond-server config --markdown > $(TARGET_DIR)/configuration.md
+	mv $(TARGET_DIR)/openapi.json openapi.json
+	mv $(TARGET_DIR)/configuration.md docs/configuration.md
 
 docs: ## The documentation of the code, in target/doc
 	$(CARGO) doc --workspace --no-deps --locked

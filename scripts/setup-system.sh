@@ -9,7 +9,7 @@ purpose=${1:-test}
 packages=()
 
 if ! command -v cargo >/dev/null 2>&1; then
-    echo "There is no cargo on this machine: install Rust first (https://rustup.rs)." >&2
+    echo "There is no cargo on this machine: install Rust first." >&2
     exit 1
 fi
 

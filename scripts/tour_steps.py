@@ -263,7 +263,7 @@ class Tour:
     def usage_events(self):
         """Each call is a durable, exactly priced usage event, a moment later."""
         token = self.notebook.token("zaxon")
-        query = {"tenantId": "zaxon", "from": self.began, "limit": "100"}
+        query = {"tenantId": "zaxon", "from": self.began, "to": now(), "limit": "100"}
         self.events = []
         while True:
             page = self.api.expect(200, "GET", "/api/usage/events", token=token, query=query).json()

@@ -35,7 +35,11 @@ enum Command {
         behind_proxy: bool,
     },
     /// Print every setting with its default and an explanation.
-    Config,
+    Config {
+        /// As a reference in Markdown instead of a file to copy from.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print the OpenAPI document of the HTTP API.
     Openapi,
 }
@@ -45,7 +49,8 @@ const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Config => print(config::DEFAULT_FILE),
+        Command::Config { markdown: false } => print(config::DEFAULT_FILE),
+        Command::Config { markdown: true } => print(&config::reference()),
         Command::Openapi => print(&diamond_api::openapi_json()),
         Command::Serve { config, data_dir, listen, behind_proxy } => {
             let mut overrides = Vec::new();

@@ -42,7 +42,7 @@ pub(crate) struct System {
     pub gateway: Arc<Gateway>,
     pub tasks: TaskTracker,
     journal: Arc<UsageJournal>,
-    audit: JournalAuditSink,
+    audit: Arc<JournalAuditSink>,
     db: Db,
 }
 
@@ -58,13 +58,11 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let (journal, recovered) = open_journal(config, &folder, Arc::clone(&disk), &clock).await?;
     let db = open_database(config, &folder).await?;
     let secrets = open_secrets(&config.secrets, &folder, &db, &clock).await?;
-    let audit = JournalAuditSink::open(
-        &folder.join("audit"),
-        disk,
-        secrets.derive(AUDIT_KEY),
-        Arc::clone(journal.dictionary()),
-    )
-    .context("the audit log cannot be opened")?;
+    let names = Arc::clone(journal.dictionary());
+    let audit =
+        JournalAuditSink::open(&folder.join("audit"), disk, secrets.derive(AUDIT_KEY), names)
+            .context("the audit log cannot be opened")?;
+    let audit = Arc::new(audit);
 
     let admission = Arc::new(Admission::new(Arc::clone(&clock)));
     let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
@@ -109,7 +107,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         keyring,
         sink: journal.clone(),
         reader: Arc::new(ScanLedger::new(Arc::clone(&journal))),
-        audit: Arc::new(audit.clone()),
+        audit: audit.clone(),
         catalog,
         providers: diamond_providers::all(),
         outbound: Outbound::new(addresses, timeout).context("no client for providers")?,
