@@ -81,6 +81,7 @@ class Tour:
             self.binary("diamond-server"), "serve",
             "--data-dir", self.data_dir, "--listen", self.listen,
         ]
+        environment["NO_COLOR"] = "1"
         environment["DIAMOND_SERVICES__OPENAI__BASE_URL"] = f"{self.sim_url}/openai"
         server = Program(
             "diamond-server", server_command, os.path.join(logs, "server.log"), environment
