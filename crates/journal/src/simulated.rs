@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::{Disk, DiskFile, DiskLock};
 
@@ -27,7 +27,14 @@ pub enum Loss {
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Debug, Clone)]
-pub struct SimulatedDisk(Arc<Mutex<World>>);
+pub struct SimulatedDisk(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    world: Mutex<World>,
+    syncs_are_held: Mutex<bool>,
+    released: Condvar,
+}
 
 #[derive(Debug)]
 struct World {
@@ -64,7 +71,7 @@ impl SimulatedDisk {
     /// An empty disk without a quota.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(World {
+        let world = World {
             lives: 0,
             random: seed,
             names: BTreeMap::new(),
@@ -75,40 +82,56 @@ impl SimulatedDisk {
             quota: None,
             failing_syncs: 0,
             syncs: 0,
-        })))
+        };
+        Self(Arc::new(Parts {
+            world: Mutex::new(world),
+            syncs_are_held: Mutex::new(false),
+            released: Condvar::new(),
+        }))
     }
 
     /// Takes the power away and gives it back: files that are open are dead, locks are free.
     pub fn crash(&self, loss: Loss) {
-        self.0.lock().crash(loss);
+        self.0.world.lock().crash(loss);
     }
 
     /// At most so many bytes fit from now on.
     pub fn set_quota(&self, bytes: Option<usize>) {
-        self.0.lock().quota = bytes;
+        self.0.world.lock().quota = bytes;
     }
 
     /// How many bytes all files hold.
     #[must_use]
     pub fn used(&self) -> usize {
-        self.0.lock().used()
+        self.0.world.lock().used()
     }
 
     /// The next so many flushes of files fail.
     pub fn fail_syncs(&self, count: u32) {
-        self.0.lock().failing_syncs = count;
+        self.0.world.lock().failing_syncs = count;
+    }
+
+    /// Flushes of files wait until they are released, as on a disk that is busy.
+    pub fn hold_syncs(&self) {
+        *self.0.syncs_are_held.lock() = true;
+    }
+
+    /// Lets the flushes go on.
+    pub fn release_syncs(&self) {
+        *self.0.syncs_are_held.lock() = false;
+        self.0.released.notify_all();
     }
 
     /// How many flushes of files there were.
     #[must_use]
     pub fn syncs(&self) -> u64 {
-        self.0.lock().syncs
+        self.0.world.lock().syncs
     }
 
     /// Every file with what a reader sees in it, by path.
     #[must_use]
     pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let world = self.0.lock();
+        let world = self.0.world.lock();
         let seen = |id: &usize| world.files[*id].seen.clone();
         let names = world.names.iter();
         names.map(|(path, id)| (path.clone(), seen(id))).collect()
@@ -116,7 +139,7 @@ impl SimulatedDisk {
 
     /// Changes a byte where it lies, durably, as bad media or a bad person would.
     pub fn damage(&self, path: &Path, offset: usize) {
-        let mut world = self.0.lock();
+        let mut world = self.0.world.lock();
         if let Some(&id) = world.names.get(path) {
             let content = &mut world.files[id];
             for bytes in [&mut content.seen, &mut content.durable] {
@@ -207,12 +230,12 @@ impl Change {
 
 impl Disk for SimulatedDisk {
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        self.0.lock().folders.insert(folder.to_owned());
+        self.0.world.lock().folders.insert(folder.to_owned());
         Ok(())
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
-        let world = self.0.lock();
+        let world = self.0.world.lock();
         if !world.folders.contains(folder) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -225,7 +248,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let mut world = self.0.lock();
+        let mut world = self.0.world.lock();
         if world.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -236,20 +259,20 @@ impl Disk for SimulatedDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let world = self.0.lock();
+        let world = self.0.world.lock();
         let id = *world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(self.file(&world, id))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let removed = self.0.lock().names.remove(path);
+        let removed = self.0.world.lock().names.remove(path);
         removed
             .map(|_| ())
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        let mut world = self.0.lock();
+        let mut world = self.0.world.lock();
         let inside = |path: &Path| path.parent() == Some(folder);
         world.durable_names.retain(|path, _| !inside(path));
         let now: Vec<_> = world
@@ -263,7 +286,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        let mut world = self.0.lock();
+        let mut world = self.0.world.lock();
         if !world.locks.insert(path.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -295,7 +318,7 @@ impl DiskLock for SimulatedLock {}
 
 impl Drop for SimulatedLock {
     fn drop(&mut self) {
-        let mut world = self.disk.0.lock();
+        let mut world = self.disk.0.world.lock();
         if world.lives == self.life {
             world.locks.remove(&self.path);
         }
@@ -310,7 +333,7 @@ struct SimulatedFile {
 
 impl SimulatedFile {
     fn with<T>(&self, act: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
-        let mut world = self.disk.0.lock();
+        let mut world = self.disk.0.world.lock();
         if world.lives != self.life {
             return Err(io::Error::other("the power was lost"));
         }
@@ -367,6 +390,11 @@ impl DiskFile for SimulatedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let mut held = self.disk.0.syncs_are_held.lock();
+        while *held {
+            self.disk.0.released.wait(&mut held);
+        }
+        drop(held);
         self.with(|world| {
             world.syncs += 1;
             let failing = world.failing_syncs > 0;
