@@ -10,7 +10,7 @@ use utoipa::{
 
 const CHARACTERS_MAX: usize = 200;
 
-/// 1 to 200 characters on one line: no control characters, which would forge logs and tables.
+/// 1 to 200 characters on one line, not only spaces: no control characters, which would forge logs and tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Label(String);
@@ -21,6 +21,9 @@ pub enum LabelError {
     /// Empty or too long.
     #[error("the text has 1 to {CHARACTERS_MAX} characters, not {0}")]
     Length(usize),
+    /// Nothing but spaces.
+    #[error("the text is more than spaces")]
+    Blank,
     /// Line ends and the like.
     #[error("the text contains no control characters")]
     Control,
@@ -44,6 +47,9 @@ impl FromStr for Label {
         }
         if text.chars().any(char::is_control) {
             return Err(LabelError::Control);
+        }
+        if text.trim().is_empty() {
+            return Err(LabelError::Blank);
         }
         Ok(Self(text.to_owned()))
     }
@@ -74,9 +80,9 @@ impl PartialSchema for Label {
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(CHARACTERS_MAX))
-            .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]+$"))
+            .pattern(Some(r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]+$"))
             .description(Some(
-                "A line of 1 to 200 characters without control characters.",
+                "A line of 1 to 200 characters, not only spaces, without control characters.",
             ))
             .into()
     }
@@ -92,6 +98,7 @@ mod tests {
     fn what_is_refused_says_why() {
         assert_eq!("".parse::<Label>(), Err(LabelError::Length(0)));
         assert_eq!("a\nb".parse::<Label>(), Err(LabelError::Control));
+        assert_eq!("  ".parse::<Label>(), Err(LabelError::Blank));
         assert_eq!(
             "é".repeat(201).parse::<Label>(),
             Err(LabelError::Length(201))

@@ -1,6 +1,7 @@
 //! The command line against a server that answers as told: what it sends, what it prints, how it
 //! ends. (That the real server answers so is shown by the server's own tests.)
 
+#[cfg(test)]
 mod server;
 
 use std::{
@@ -21,6 +22,7 @@ struct Run {
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 
+#[cfg(test)]
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
@@ -31,6 +33,7 @@ impl Write for Buffer {
     }
 }
 
+#[cfg(test)]
 impl Buffer {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
