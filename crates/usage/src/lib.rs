@@ -11,11 +11,13 @@ mod dedup;
 mod dictionary;
 mod dictionary_file;
 mod durable_tail;
+mod event_scan;
 mod event_sink;
 mod journal_audit;
 mod journal_events;
 mod opening;
 mod stored;
+mod usage_journal;
 mod usage_reader;
 
 pub use audit_sink::{
@@ -23,10 +25,11 @@ pub use audit_sink::{
     AuditSink, AuditVerdict,
 };
 pub use dictionary::{UserCode, UserDictionary};
+pub use event_scan::{EventScan, ScanFilter};
 pub use event_sink::{EventSink, SinkError, Verdict};
 pub use journal_audit::JournalAuditSink;
-pub use journal_events::{EventScan, ScanFilter, UsageJournal, UsageJournalOptions};
 pub use opening::RecoveredCalls;
+pub use usage_journal::{UsageJournal, UsageJournalOptions};
 pub use usage_reader::{
     ErasureSubject, EventFilter, EventPage, GroupBy, LedgerCursor, ReadError, SequenceSum,
     SeriesPoint, TenantScope, TotalsRow, UsageReader, UserTotal,

@@ -13,8 +13,8 @@ use crate::{
     UserCode, UserDictionary,
     dedup::{DedupIndex, Taken},
     durable_tail::DurableTail,
-    journal_events::{Marks, State},
     stored::{Malformed, Prepared, RecordKind, StoredRecord, content_hash},
+    usage_journal::{Marks, State},
 };
 
 /// The calls that were open when the process died. Each is now one `partial` event with outcome

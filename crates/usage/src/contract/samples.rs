@@ -38,7 +38,7 @@ pub fn opened(tenant_name: &str, user_name: &str, number: u64) -> OpenedCall {
         request_id: request,
         operation_id: OperationId::from_bits(request.to_bits()),
         timestamp: now(),
-        trace_id: TraceId::generate(),
+        trace_id: trace(),
         tenant_id: tenant(tenant_name),
         user_id: user(user_name),
         user_source: UserSource::Header,
@@ -80,11 +80,10 @@ pub fn reported(tenant_name: &str, user_name: &str, number: u64) -> UsageEvent {
     event.kind = EventKind::Call;
     event.source = EventSource::Api;
     event.secret_version = None;
-    event.trace_id = opened_trace();
     event
 }
 
-fn opened_trace() -> TraceId {
+fn trace() -> TraceId {
     let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     TraceId::from_traceparent(header).unwrap_or_else(TraceId::generate)
 }

@@ -1,10 +1,6 @@
 //! The embedded adapters of the ports, on real files and on the simulated disk.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
 mod crashes;

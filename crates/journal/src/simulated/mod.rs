@@ -5,8 +5,10 @@
 //! and its flushes fail ([`SimulatedDisk::fail_syncs`]), after which, as on Linux, a later flush
 //! that succeeds does not bring back what the failed one lost. Everything follows from the seed.
 
+mod world;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,6 +16,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
+use self::world::{Change, Content, World};
 use crate::{Disk, DiskFile, DiskLock};
 
 /// What a loss of power does to what was not synced.
@@ -36,55 +39,12 @@ struct Parts {
     released: Condvar,
 }
 
-#[derive(Debug)]
-struct World {
-    /// Files that were opened before a crash are dead after it.
-    lives: u64,
-    random: u64,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
-    folders: BTreeSet<PathBuf>,
-    files: Vec<Content>,
-    locks: BTreeSet<PathBuf>,
-    quota: Option<usize>,
-    failing_syncs: u32,
-    syncs: u64,
-}
-
-#[derive(Debug, Default)]
-struct Content {
-    /// What a reader sees.
-    seen: Vec<u8>,
-    /// What a loss of power leaves.
-    durable: Vec<u8>,
-    /// How one becomes the other.
-    pending: Vec<Change>,
-}
-
-#[derive(Debug)]
-enum Change {
-    Write(usize, Vec<u8>),
-    Truncate(usize),
-}
-
 impl SimulatedDisk {
     /// An empty disk without a quota.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let world = World {
-            lives: 0,
-            random: seed,
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            folders: BTreeSet::new(),
-            files: Vec::new(),
-            locks: BTreeSet::new(),
-            quota: None,
-            failing_syncs: 0,
-            syncs: 0,
-        };
         Self(Arc::new(Parts {
-            world: Mutex::new(world),
+            world: Mutex::new(World::new(seed)),
             syncs_are_held: Mutex::new(false),
             released: Condvar::new(),
         }))
@@ -146,83 +106,6 @@ impl SimulatedDisk {
                 if let Some(byte) = bytes.get_mut(offset) {
                     *byte ^= 0x5a;
                 }
-            }
-        }
-    }
-}
-
-impl World {
-    fn used(&self) -> usize {
-        self.names
-            .values()
-            .map(|&id| self.files[id].seen.len())
-            .sum()
-    }
-
-    /// Splitmix64: small, and the same everywhere.
-    fn below(&mut self, bound: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let bound = bound.max(1) as u64;
-        usize::try_from((mixed ^ (mixed >> 31)) % bound).unwrap_or(0)
-    }
-
-    fn crash(&mut self, loss: Loss) {
-        self.lives += 1;
-        self.locks.clear();
-        let mut names = self.durable_names.clone();
-        if loss == Loss::Anything {
-            let all: BTreeSet<PathBuf> = self.names.keys().chain(names.keys()).cloned().collect();
-            for path in all {
-                if self.names.get(&path) != names.get(&path) && self.below(2) == 0 {
-                    match self.names.get(&path) {
-                        Some(&id) => names.insert(path, id),
-                        None => names.remove(&path),
-                    };
-                }
-            }
-        }
-        for id in 0..self.files.len() {
-            for change in std::mem::take(&mut self.files[id].pending) {
-                let kept = match (loss, change) {
-                    (Loss::Everything, _) => continue,
-                    (Loss::Anything, Change::Truncate(size)) => Change::Truncate(size),
-                    (Loss::Anything, Change::Write(offset, bytes)) => {
-                        let size = bytes.len();
-                        // Lost, torn at either end, or kept.
-                        let (from, to) = match self.below(4) {
-                            0 => continue,
-                            1 => (0, self.below(size)),
-                            2 => (self.below(size), size),
-                            _ => (0, size),
-                        };
-                        Change::Write(offset + from, bytes[from..to].to_vec())
-                    }
-                };
-                if self.below(4) > 0 || !matches!(kept, Change::Truncate(_)) {
-                    kept.apply(&mut self.files[id].durable);
-                }
-            }
-            let content = &mut self.files[id];
-            content.seen.clone_from(&content.durable);
-        }
-        self.names.clone_from(&names);
-        self.durable_names = names;
-    }
-}
-
-impl Change {
-    fn apply(&self, to: &mut Vec<u8>) {
-        match self {
-            Self::Truncate(size) => to.truncate(*size),
-            Self::Write(offset, bytes) => {
-                let end = offset + bytes.len();
-                if to.len() < end {
-                    to.resize(end, 0);
-                }
-                to[*offset..end].copy_from_slice(bytes);
             }
         }
     }
