@@ -80,6 +80,9 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Input { hint, .. } => return hint.clone(),
+            Self::Refused { body, .. } if body.code == "purpose_required" => {
+                "say why with --purpose TEXT; it is kept in the audit"
+            }
             Self::Refused { status: 401, .. } => {
                 "set DIAMOND_TOKEN, give --token-file, or keep a token in a profile: \
                  diamond config set-profile default --url URL < token-file"
