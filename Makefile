@@ -38,7 +38,8 @@ torture: setup-test ## Every scenario at full size (kills, interleavings, load);
 	@grep -E '^(test result|report)' $(TARGET_DIR)/torture-report.txt
 
 bench: setup-run ## Figures, beside a bare server and a bare proxy on the same machine
-	$(CARGO) run --release --locked --package diamond-bench -- $(BENCH)
+	$(CARGO) build --release --locked --package diamond-server --package diamond-bench
+	@exec $(TARGET_DIR)/release/diamond-bench run $(BENCH)
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

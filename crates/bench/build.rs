@@ -2,10 +2,6 @@
 
 use std::{env, process::Command};
 
-#[expect(
-    clippy::print_stdout,
-    reason = "a build script speaks to cargo on standard output"
-)]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     arguments::RunArguments,
@@ -18,11 +19,13 @@ use crate::{
 
 const SERVER: &str = "diamond-server";
 
-/// Measures, checks and reports. Ctrl-C ends it and every process that it started.
+/// Measures, checks and reports. Ctrl-C or SIGTERM ends it and every process that it started.
 pub async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
     tokio::select! {
         outcome = measure_all(arguments) => outcome,
         _ = tokio::signal::ctrl_c() => bail!("stopped before the end"),
+        _ = terminate.recv() => bail!("stopped before the end"),
     }
 }
 

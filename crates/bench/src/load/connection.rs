@@ -1,6 +1,6 @@
 //! One keep-alive HTTP/1.1 connection.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, pin::pin};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -39,14 +39,18 @@ impl Connection {
         talk: impl AsyncFnOnce(&mut Conversation<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let mut conversation = Conversation(&mut self.sender);
-        tokio::select! {
+        let mut talk = pin!(talk(&mut conversation));
+        let ended = tokio::select! {
             biased;
-            outcome = talk(&mut conversation) => outcome,
-            ended = &mut self.wire => Err(match ended {
-                Ok(()) => anyhow!("the server closed a connection"),
-                Err(error) => anyhow::Error::new(error).context("a connection broke"),
-            }),
-        }
+            outcome = &mut talk => return outcome,
+            ended = &mut self.wire => ended,
+        };
+        // The talk knows better what was cut; without a wire it cannot go on.
+        let cut = talk.await.err().unwrap_or_else(|| anyhow!("it was the last answer"));
+        Err(match ended {
+            Ok(()) => cut.context("the server closed a connection"),
+            Err(error) => cut.context(error).context("a connection broke"),
+        })
     }
 }
 
@@ -61,7 +65,7 @@ impl Conversation<'_> {
         self.0
             .ready()
             .await
-            .context("the server closed a connection")?;
+            .context("no further request can be sent")?;
         let mut answer = self
             .0
             .send_request(request)
