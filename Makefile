@@ -37,9 +37,9 @@ torture: setup-test ## Every scenario at full size (kills, interleavings, load);
 	@echo; echo "Report: $(TARGET_DIR)/torture-report.txt"
 	@grep -E '^(test result|report)' $(TARGET_DIR)/torture-report.txt
 
-bench: setup-run ## Figures, beside a bare server and a bare proxy on the same machine
+bench: setup-run ## Figures beside a bare server and a bare proxy on this machine (BENCH="--runs 2 …")
 	$(CARGO) build --release --locked --package diamond-server --package diamond-bench
-	@exec $(TARGET_DIR)/release/diamond-bench run $(BENCH)
+	$(TARGET_DIR)/release/diamond-bench run $(BENCH)
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
