@@ -232,7 +232,7 @@ impl CallContext {
 }
 
 impl Open {
-    fn close(self: Box<Self>, reading: Reading, outcome: CallOutcome) -> Closing {
+    fn close(self, reading: Reading, outcome: CallOutcome) -> Closing {
         let Self {
             inner,
             context,
@@ -245,7 +245,7 @@ impl Open {
             response_bytes,
             gauge,
             working,
-        } = *self;
+        } = self;
         let cost = if outcome == CallOutcome::Failed {
             Cost::nothing("not-billed")
         } else {

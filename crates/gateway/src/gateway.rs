@@ -62,9 +62,9 @@ pub enum GatewayError {
     /// A setting names a service that does not exist.
     #[error("there is no service `{0}`, but it has a base URL")]
     UnknownService(ServiceId),
-    /// The machine has no root certificates.
-    #[error("the machine's root certificates cannot be read")]
-    Roots(#[source] std::io::Error),
+    /// The TLS library has no usable protocol version.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
 }
 
 /// The in-path proxy. Cheap to clone.

@@ -50,10 +50,8 @@ pub(crate) fn check_own_path(path: &str) -> Result<(), Failure> {
 
 fn is_plain(path: &str) -> bool {
     let last = path.matches('/').count();
-    let mut place = 0;
-    for segment in path.split('/') {
+    for (place, segment) in path.split('/').enumerate() {
         let is_edge = place == 0 || place == last;
-        place += 1;
         if (segment.is_empty() && !is_edge) || segment == "." || segment == ".." {
             return false;
         }

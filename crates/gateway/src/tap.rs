@@ -333,6 +333,6 @@ mod tests {
         assert!(!held.is_empty());
         out.extend(held);
         assert_eq!(out, bytes);
-        assert_eq!(tap.reading(true).unwrap().provider_usage.is_some(), true);
+        assert!(tap.reading(true).unwrap().provider_usage.is_some());
     }
 }

@@ -1,14 +1,18 @@
 //! The way to the providers.
 
+use std::sync::Arc;
+
 use http::{
     Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::{GatewayError, GatewaySettings, upload::Upload};
 
@@ -22,10 +26,8 @@ pub(crate) fn client(settings: &GatewaySettings) -> Result<UpstreamClient, Gatew
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(settings.connect_timeout));
     tcp.enforce_http(false);
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
     let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(provider)
-        .map_err(GatewayError::Roots)?
+        .with_tls_config(tls()?)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
@@ -35,6 +37,29 @@ pub(crate) fn client(settings: &GatewaySettings) -> Result<UpstreamClient, Gatew
         .pool_idle_timeout(settings.idle_connection_timeout)
         .pool_max_idle_per_host(settings.idle_connections_max)
         .build(connector))
+}
+
+/// The machine's own trust. A machine without any can still reach providers on its own network.
+fn tls() -> Result<ClientConfig, GatewayError> {
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = |crypto| {
+        ClientConfig::builder_with_provider(crypto)
+            .with_safe_default_protocol_versions()
+            .map_err(GatewayError::Tls)
+    };
+    match builder(Arc::clone(&crypto))?.with_native_roots() {
+        Ok(builder) => Ok(builder.with_no_client_auth()),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "this machine has no root certificates: providers can be reached without TLS only"
+            );
+            let none = RootCertStore::empty();
+            Ok(builder(crypto)?
+                .with_root_certificates(none)
+                .with_no_client_auth())
+        }
+    }
 }
 
 /// Where a service's API is.

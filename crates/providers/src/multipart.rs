@@ -179,9 +179,7 @@ fn parameter(header: &str, name: &str) -> Option<String> {
     let mut rest = header;
     while let Some((_, behind)) = rest.split_once(';') {
         let behind = behind.trim_start();
-        let Some((key, value)) = behind.split_once('=') else {
-            return None;
-        };
+        let (key, value) = behind.split_once('=')?;
         let (value, next) = match value.strip_prefix('"') {
             Some(quoted) => {
                 let end = quoted.find('"')?;

@@ -93,9 +93,13 @@ async fn a_caller_who_leaves_before_the_answer_is_charged_as_well() {
 
 #[tokio::test]
 async fn a_provider_that_cuts_a_stream() {
-    let rig = Rig::new(|_| {
+    let go = Arc::new(Notify::new());
+    let told = Arc::clone(&go);
+    let rig = Rig::new(move |_| {
         let mut reply = Reply::stream(events_of(SSE)[..2].to_vec());
-        reply.steps.push(Step::Cut);
+        reply
+            .steps
+            .extend([Step::Wait(Arc::clone(&told)), Step::Cut]);
         reply
     })
     .await;
@@ -106,7 +110,10 @@ async fn a_provider_that_cuts_a_stream() {
     let mut received = Vec::new();
     let error = loop {
         match within(body.frame()).await {
-            Some(Ok(frame)) => received.extend(frame.into_data().unwrap()),
+            Some(Ok(frame)) => {
+                received.extend(frame.into_data().unwrap());
+                go.notify_one();
+            }
             Some(Err(error)) => break Some(error),
             None => break None,
         }

@@ -1,5 +1,11 @@
 //! The gateway before a small provider made of hyper, with a recording sink behind it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends by panicking"
+)]
+
 mod cancel;
 mod fidelity;
 mod keys;

@@ -63,6 +63,7 @@ async fn a_plain_call_is_one_exactly_priced_event() {
     );
 
     let seen = rig.provider.last();
+    assert_eq!(seen.method, "POST");
     assert_eq!(seen.path_and_query, "/openai/v1/chat/completions");
     assert_eq!(seen.bearer(), "sk-first");
     assert_eq!(seen.body, CHAT);

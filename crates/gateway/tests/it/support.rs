@@ -168,7 +168,7 @@ pub struct Provider {
 }
 
 /// Serves until dropped.
-struct Tasks(tokio::task::JoinSet<()>);
+type Tasks = tokio::task::JoinSet<()>;
 
 impl Provider {
     pub async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
@@ -202,7 +202,7 @@ impl Provider {
             address,
             seen,
             open: watching,
-            _tasks: Tasks(tasks),
+            _tasks: tasks,
         }
     }
 
@@ -503,7 +503,7 @@ impl Rig {
             token: token.expose().to_owned(),
             address,
             client: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
-            _serving: Tasks(serving),
+            _serving: serving,
         }
     }
 
