@@ -51,10 +51,6 @@ lint: setup-run ## Formatting, lints, documentation, dependencies
 	$(CARGO) fetch --locked
 	$(CARGO) deny --offline check bans licenses sources
 
-generate: ## Write openapi.json and docs/configuration.md anew
-	$(CARGO) run --locked --quiet --package diamond-server -- openapi > openapi.json
-	$(CARGO) run --locked --quiet --package diamond-server -- config --markdown > docs/configuration.md
-
 # Written beside and moved, so that a program that fails leaves the file as it was.
 generate: ## Write what is generated: openapi.json, docs/configuration.md
 	$(CARGO) build --locked --package diamond-server
