@@ -28,6 +28,8 @@ pub const TENANT: &str = "bench";
 const READY_PAUSE: Duration = Duration::from_millis(10);
 /// The questions after a run read every event of it; the measured requests take far less.
 const API_TIMEOUT_SECONDS: &str = "600";
+/// Warnings, and the few lines of its start and end: they explain a connection that it closed.
+const LOG_FILTER: &str = "warn,diamond_server::run=info,diamond_server::listen=info";
 const LOG_LINES_SHOWN: usize = 20;
 
 /// A running diamond-server with one tenant, its key, and a token.
@@ -62,7 +64,7 @@ impl Server {
                 "DIAMOND_SERVICES__OPENAI__BASE_URL",
                 format!("http://{upstream}"),
             )
-            .env("DIAMOND_LOG__FILTER", "warn")
+            .env("DIAMOND_LOG__FILTER", LOG_FILTER)
             .env("DIAMOND_API__TIMEOUT_SECONDS", API_TIMEOUT_SECONDS);
         let mut process = Process::start(command, address, &log)?;
         if let Err(error) = ready(&mut process).await {
