@@ -46,7 +46,10 @@ impl Connection {
             ended = &mut self.wire => ended,
         };
         // The talk knows better what was cut; without a wire it cannot go on.
-        let cut = talk.await.err().unwrap_or_else(|| anyhow!("it was the last answer"));
+        let cut = talk
+            .await
+            .err()
+            .unwrap_or_else(|| anyhow!("it was the last answer"));
         Err(match ended {
             Ok(()) => cut.context("the server closed a connection"),
             Err(error) => cut.context(error).context("a connection broke"),
