@@ -73,21 +73,46 @@ async fn a_caller_who_leaves_a_plain_call_is_charged_in_full() {
 async fn a_caller_who_leaves_before_the_answer_is_charged_as_well() {
     let go = Arc::new(Notify::new());
     let told = Arc::clone(&go);
-    // The head of an answer leaves with its first bytes: here nothing leaves before it is told to.
-    let rig = Rig::new(move |_| {
-        let mut reply = Reply::json(CHAT_ANSWER);
-        reply.steps.insert(0, Step::Wait(Arc::clone(&told)));
-        reply
+    let rig = Rig::new(move |_| Reply {
+        after: Some(Arc::clone(&told)),
+        ..Reply::json(CHAT_ANSWER)
     })
     .await;
     let mut arrived = rig.provider.open.clone();
     tokio::select! {
-        _ = rig.post("/v1/chat/completions", CHAT) => {}
+        _ = rig.post("/v1/chat/completions", CHAT) => panic!("there is no answer yet"),
         _ = arrived.wait_for(|open| *open == 1) => {}
     }
     go.notify_one();
     let event = rig.sink.event().await;
+    assert_eq!(event.outcome, CallOutcome::Cancelled);
     assert_eq!(event.cost_usd, "0.00018".parse::<Money>().unwrap());
+    rig.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_a_stream_begins() {
+    let rig = Rig::new(|_| Reply {
+        after: Some(Arc::new(Notify::new())),
+        ..Reply::stream(events_of(SSE))
+    })
+    .await;
+    let mut arrived = rig.provider.open.clone();
+    tokio::select! {
+        _ = rig.post("/v1/chat/completions", CHAT_STREAM) => panic!("there is no answer yet"),
+        _ = arrived.wait_for(|open| *open == 1) => {}
+    }
+    let event = rig.sink.event().await;
+    assert_eq!(
+        (event.outcome, event.partial),
+        (CallOutcome::Cancelled, true)
+    );
+    assert_eq!(
+        (event.cost_basis, event.status),
+        (CostBasis::Estimated, None)
+    );
+    // "Say hello" was sent.
+    assert_eq!(event.quantities.get(Meter::InputTokens), 3);
     rig.is_settled().await;
 }
 

@@ -65,6 +65,7 @@ async fn an_answer_without_a_body_is_complete() {
         headers: vec![],
         steps: vec![],
         sized: true,
+        after: None,
     })
     .await;
     let request = rig

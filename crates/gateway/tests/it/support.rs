@@ -74,6 +74,8 @@ pub struct Reply {
     pub steps: Vec<Step>,
     /// Whether to say the length.
     pub sized: bool,
+    /// Nothing is answered before this.
+    pub after: Option<Arc<Notify>>,
 }
 
 impl Reply {
@@ -83,6 +85,7 @@ impl Reply {
             headers: vec![("content-type", "application/json".into())],
             steps: vec![Step::Bytes(Bytes::from_static(body.as_bytes()))],
             sized: true,
+            after: None,
         }
     }
 
@@ -92,6 +95,7 @@ impl Reply {
             headers: vec![("content-type", "text/event-stream; charset=utf-8".into())],
             steps: pieces.into_iter().map(Step::Bytes).collect(),
             sized: false,
+            after: None,
         }
     }
 
@@ -232,6 +236,9 @@ async fn reply(
     let reply = answer(&seen);
     log.lock().push(seen);
     open.send_modify(|open| *open += 1);
+    if let Some(after) = &reply.after {
+        after.notified().await;
+    }
     let length: u64 = reply
         .steps
         .iter()
