@@ -150,7 +150,7 @@ pub struct ListKeysResponse {
 pub struct RevokeKeyVersionParams {
     /// The kind; may be absent while only one kind has that version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<words::SecretKind>, inline)]
+    #[param(value_type = Option<words::TenantKeyKind>, inline)]
     pub kind: Option<SecretKind>,
 }
 

@@ -118,6 +118,8 @@ shapes! {
     Scope = one_of(domain::Scope::ALL.iter().map(|scope| scope.as_str()));
     /// What a provider credential is for.
     SecretKind = one_of(["dedicated", "customer", "platform_admin", "tenant_admin"]);
+    /// The kinds of key that a tenant's calls use.
+    TenantKeyKind = one_of(["dedicated", "customer"]);
     /// Where a key's version is in its life.
     VersionState = one_of(["pending", "active", "retiring", "revoked"]);
     /// What is known of a key at its provider.

@@ -121,7 +121,7 @@ impl ApiError {
                 request.id = %request_id,
                 error.code = self.code,
                 error.cause = %cause,
-                "a request failed on our side"
+                "a request could not be done"
             );
         }
         let error = ErrorBody {

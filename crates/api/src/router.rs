@@ -79,7 +79,6 @@ mod tests {
         limit: Option<diamond_api_types::Limit>,
     }
 
-    #[expect(clippy::panic, reason = "what is tried")]
     async fn panicking() {
         panic!("canary in a panic");
     }

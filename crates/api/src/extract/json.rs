@@ -36,10 +36,12 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for SecretJson<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    insist_on_object(body)?;
     serde_json::from_slice(body).map_err(|error| refuse(&error, &error.to_string()))
 }
 
 fn parse_secret<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    insist_on_object(body)?;
     serde_json::from_slice(body).map_err(|error| {
         // The parser's own words may quote the secret.
         let place = format!(
@@ -49,6 +51,22 @@ fn parse_secret<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         );
         refuse(&error, &place)
     })
+}
+
+/// An array of the fields' values in their order would be taken for the fields themselves.
+fn insist_on_object(body: &[u8]) -> Result<(), ApiError> {
+    match is_array(body) {
+        true => Err(ApiError::unprocessable(
+            "invalid_body",
+            "the body is an object, not an array",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Whether a JSON text is an array.
+pub fn is_array(text: &[u8]) -> bool {
+    text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 fn refuse(error: &serde_json::Error, what: &str) -> ApiError {
@@ -128,6 +146,16 @@ mod tests {
             status == 422 && body.contains("unknown field `x`"),
             "{body}"
         );
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_the_fields_in_their_order() {
+        use diamond_api_types::UpdateTenantRequest;
+        for body in [&b"[]"[..], b" [\"x\",true,[],\"suspended\"]"] {
+            let (status, _) = told(parse::<UpdateTenantRequest>(body).unwrap_err());
+            assert_eq!(status, 422);
+        }
+        assert!(parse_secret::<PutKeyRequest>(b"[\"sk-canary\",false,null]").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use diamond_api_types::{REPORTS_MAX, UsageCloudEvent, UsageReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::errors::ApiError;
+use crate::{errors::ApiError, extract::is_array};
 
 /// The form that a body's media type announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +47,15 @@ impl Form {
     /// Takes the body apart. In an array each item is judged for itself; a body that is one item
     /// and not a report is refused as a whole.
     pub fn read(self, body: &Bytes) -> Result<Vec<Parsed>, ApiError> {
-        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
         let many = match self {
-            Self::Plain => first == Some(&b'['),
+            Self::Plain => is_array(body),
             Self::CloudEvent => false,
             Self::CloudEventBatch => true,
         };
         if many {
             let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| malformed(&e))?;
             if items.len() > REPORTS_MAX {
-                return Err(ApiError::too_large(
+                return Err(ApiError::unprocessable(
                     "batch_too_large",
                     format!(
                         "a batch has at most {REPORTS_MAX} reports, not {}",
@@ -77,6 +76,11 @@ impl Form {
     }
 
     fn read_one(self, item: &RawValue) -> Parsed {
+        // An array of the fields' values in their order would be taken for the fields themselves.
+        if is_array(item.get().as_bytes()) {
+            let message = "a report is an object, not an array".to_owned();
+            return Err(NotAReport { id: None, message });
+        }
         let read = match self {
             Self::Plain => {
                 serde_json::from_str::<UsageReport>(item.get()).map_err(|error| error.to_string())
@@ -143,6 +147,17 @@ mod tests {
         assert!(read(Form::CloudEvent, GOOD).is_err());
         assert!(read(Form::CloudEventBatch, GOOD).is_err());
         assert_eq!(read(Form::Plain, "[]").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_the_fields_in_their_order() {
+        let reports = read(
+            Form::Plain,
+            r#"[["a",null,null,null,"openai","m",null,null,{}]]"#,
+        )
+        .unwrap();
+        assert!(reports[0].is_err());
+        assert!(read(Form::CloudEvent, "[]").is_err());
     }
 
     #[test]
