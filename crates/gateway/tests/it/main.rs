@@ -10,5 +10,6 @@ mod cancel;
 mod fidelity;
 mod keys;
 mod metering;
+mod oracle;
 mod refusals;
 mod support;

@@ -222,6 +222,7 @@ impl OpenAiMeter {
         };
         if let Some(picture) = usage::quantities(raw, usage::Output::Pictures) {
             let sum = self.pictures.get_or_insert_with(Quantities::new);
+            sum.add(Meter::Images, 1);
             for (meter, amount) in picture
                 .iter()
                 .filter(|(meter, _)| *meter != Meter::Requests)
@@ -306,6 +307,9 @@ impl OpenAiMeter {
             .and_then(|raw| usage::quantities(raw, self.output()));
         if let Some(mut quantities) = reported {
             self.add_tools(&mut quantities);
+            if self.output() == usage::Output::Pictures {
+                quantities.set(Meter::Images, self.facts.count.unwrap_or(1));
+            }
             return (quantities, ReadingBasis::Reported, false);
         }
         if let Some(measured) = self.measured() {
