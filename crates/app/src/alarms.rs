@@ -39,7 +39,12 @@ impl AlarmRecorder {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         let mut failure = None;
         for ((code, tenant, subject), (detail, count)) in waiting {
-            let alarm = Alarm { code, tenant, subject, detail };
+            let alarm = Alarm {
+                code,
+                tenant,
+                subject,
+                detail,
+            };
             if failure.is_none() {
                 match diamond_db::system::raise_alarm(db, &alarm, count, clock.now()).await {
                     Ok(_) => continue,
@@ -97,11 +102,18 @@ impl App {
         match tenant.cloned().or(own) {
             Some(tenant) => {
                 let access =
-                    parts.admission.tenant_access(&ctx.caller, &tenant, Scope::UsageRead)?;
-                Ok(diamond_db::alarms::list(&parts.db, access.tenant(), state, None, limit).await?)
+                    parts
+                        .admission
+                        .tenant_access(&ctx.caller, &tenant, Scope::UsageRead)?;
+                Ok(
+                    diamond_db::alarms::list(&parts.db, access.tenant(), state, None, limit)
+                        .await?,
+                )
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::UsageRead)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::UsageRead)?;
                 Ok(diamond_db::operator::list_alarms(&parts.db, state, None, limit).await?)
             }
         }
@@ -118,16 +130,19 @@ impl App {
         state: AlarmState,
     ) -> Result<AlarmRow, AppError> {
         let parts = self.parts();
-        parts.admission.operator_access(&ctx.caller, Scope::UsageRead)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::UsageRead)?;
         match diamond_db::operator::set_alarm_state(&parts.db, id, state).await? {
             AlarmChange::Changed(row) => Ok(row),
             AlarmChange::Closed(_) => Err(AppError::conflict(
                 "alarm_closed",
                 "the alarm is closed; when it happens again it is a new one",
             )),
-            AlarmChange::Missing => {
-                Err(AppError::not_found("alarm_not_found", "there is no such alarm"))
-            }
+            AlarmChange::Missing => Err(AppError::not_found(
+                "alarm_not_found",
+                "there is no such alarm",
+            )),
         }
     }
 }

@@ -24,5 +24,8 @@ pub(crate) async fn store(
 /// The head that was written down last.
 pub(crate) async fn load(db: &Db) -> Result<Option<AuditHead>, DbError> {
     let anchor = diamond_db::system::get_audit_anchor(db, AUDIT_CHAIN).await?;
-    Ok(anchor.map(|anchor| AuditHead { sequence: anchor.sequence, hash: anchor.hash }))
+    Ok(anchor.map(|anchor| AuditHead {
+        sequence: anchor.sequence,
+        hash: anchor.hash,
+    }))
 }

@@ -81,7 +81,10 @@ impl App {
     /// The use cases over these parts.
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        Self { parts: Arc::new(parts), revealed: Arc::default() }
+        Self {
+            parts: Arc::new(parts),
+            revealed: Arc::default(),
+        }
     }
 
     /// Tokens, policies and budgets in memory.
@@ -112,7 +115,9 @@ impl App {
 
     /// Whether this is the first time that this process hands out the version.
     pub(crate) fn first_reveal(&self, key: &PinnedKey) -> bool {
-        self.revealed.lock().insert((key.name().clone(), key.version()))
+        self.revealed
+            .lock()
+            .insert((key.name().clone(), key.version()))
     }
 
     /// Makes a change that was just committed visible on this node, before the answer says so.

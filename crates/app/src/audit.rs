@@ -61,7 +61,9 @@ impl App {
     /// Refused without `audit:read` as an operator; unreadable.
     pub async fn verify_audit(&self, ctx: &RequestContext) -> Result<AuditVerdict, AppError> {
         let parts = self.parts();
-        parts.admission.operator_access(&ctx.caller, Scope::AuditRead)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::AuditRead)?;
         let head = anchor::load(&parts.db).await?;
         let verdict = parts.audit.verify(head.as_ref()).await?;
         if !matches!(verdict, AuditVerdict::Whole { .. }) {
@@ -88,10 +90,14 @@ impl App {
         query.tenant = query.tenant.or_else(|| ctx.caller.token().tenant.clone());
         match &query.tenant {
             Some(tenant) => {
-                parts.admission.tenant_access(&ctx.caller, tenant, Scope::AuditRead)?;
+                parts
+                    .admission
+                    .tenant_access(&ctx.caller, tenant, Scope::AuditRead)?;
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::AuditRead)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::AuditRead)?;
             }
         }
         Ok(parts.audit.entries(&query).await?)

@@ -52,12 +52,17 @@ pub async fn bootstrap(
     lifetime: Duration,
     path: &Path,
 ) -> Result<FirstStart, BootstrapError> {
-    if !diamond_db::operator::list_tokens(db, None, 1).await?.is_empty() {
+    if !diamond_db::operator::list_tokens(db, None, 1)
+        .await?
+        .is_empty()
+    {
         return Ok(FirstStart::NotTheFirst);
     }
     let token = AccessToken::generate();
-    write_private(path, token.expose())
-        .map_err(|source| BootstrapError::File { path: path.to_owned(), source })?;
+    write_private(path, token.expose()).map_err(|source| BootstrapError::File {
+        path: path.to_owned(),
+        source,
+    })?;
     let now = clock.now();
     let row = TokenRow {
         id: TokenId::generate(now),
@@ -88,7 +93,11 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;

@@ -42,12 +42,14 @@ pub struct AppError {
 }
 
 impl AppError {
-    pub(crate) fn new(
-        kind: AppErrorKind,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { kind, code, message: message.into(), details: None, source: None }
+    pub(crate) fn new(kind: AppErrorKind, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            code,
+            message: message.into(),
+            details: None,
+            source: None,
+        }
     }
 
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
@@ -63,8 +65,12 @@ impl AppError {
     }
 
     pub(crate) fn internal(source: impl Into<Source>) -> Self {
-        Self::new(AppErrorKind::Internal, "internal", "something went wrong on our side")
-            .because(source)
+        Self::new(
+            AppErrorKind::Internal,
+            "internal",
+            "something went wrong on our side",
+        )
+        .because(source)
     }
 
     pub(crate) fn unavailable(
@@ -147,9 +153,7 @@ impl From<SecretError> for AppError {
     fn from(error: SecretError) -> Self {
         match &error {
             SecretError::Missing { .. } => Self::not_found("version_not_found", error.to_string()),
-            SecretError::Destroyed { .. } => {
-                Self::conflict("version_destroyed", error.to_string())
-            }
+            SecretError::Destroyed { .. } => Self::conflict("version_destroyed", error.to_string()),
             SecretError::Conflict { newest, .. } => {
                 let newest = newest.map(diamond_domain::SecretVersion::get);
                 Self::conflict("version_conflict", error.to_string())
@@ -188,7 +192,11 @@ impl From<SinkError> for AppError {
             SinkError::Unavailable(_) => "the usage journal cannot be written",
             SinkError::Closed => "the server is stopping",
         };
-        Self::unavailable("journal_unwritable", format!("{message}: send it again later"), error)
+        Self::unavailable(
+            "journal_unwritable",
+            format!("{message}: send it again later"),
+            error,
+        )
     }
 }
 

@@ -44,7 +44,10 @@ impl App {
                 Some(_) => None,
             },
         };
-        Readiness { ready: fresh, checks: vec![database, snapshot] }
+        Readiness {
+            ready: fresh,
+            checks: vec![database, snapshot],
+        }
     }
 }
 
@@ -53,5 +56,9 @@ async fn database(db: &Db) -> Check {
         Ok(()) => None,
         Err(_) => Some("the control database cannot be reached; administration waits".to_owned()),
     };
-    Check { name: "database", ok: detail.is_none(), detail }
+    Check {
+        name: "database",
+        ok: detail.is_none(),
+        detail,
+    }
 }

@@ -37,9 +37,7 @@ pub use repair::SnapshotRepair;
 pub use snapshot::Snapshot;
 pub use tenants::{NewTenant, TenantChanges};
 pub use tokens::{NewToken, TokenView};
-pub use tpc::{
-    ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, UserDistribution,
-};
+pub use tpc::{ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, UserDistribution};
 pub use usage::{ReportOutcome, ReportVerdict, UsageReport};
 
 pub use diamond_db::{AlarmRow, AlarmState, Tenant, TenantStatus};

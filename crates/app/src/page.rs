@@ -28,7 +28,13 @@ mod tests {
     #[test]
     fn the_surplus_item_becomes_the_cursor() {
         let page = Page::cut(vec![1, 2, 3], 2, ToString::to_string);
-        assert_eq!(page, Page { items: vec![1, 2], next: Some("2".into()) });
+        assert_eq!(
+            page,
+            Page {
+                items: vec![1, 2],
+                next: Some("2".into())
+            }
+        );
         let last = Page::cut(vec![1, 2], 2, ToString::to_string);
         assert_eq!(last.next, None);
     }

@@ -25,11 +25,16 @@ impl SnapshotRepair {
 #[async_trait]
 impl KeyRepair for SnapshotRepair {
     async fn replace(&self, name: &SecretName, failed: SecretVersion) -> Result<(), RepairError> {
-        self.snapshot.catch_up().await.map_err(|error| RepairError::Unavailable {
-            name: name.clone(),
-            source: error.into(),
-        })?;
-        let Some(tenant) = name.tenant() else { return Err(no_replacement(name)) };
+        self.snapshot
+            .catch_up()
+            .await
+            .map_err(|error| RepairError::Unavailable {
+                name: name.clone(),
+                source: error.into(),
+            })?;
+        let Some(tenant) = name.tenant() else {
+            return Err(no_replacement(name));
+        };
         match self.keyring.pin(name.service(), tenant) {
             Ok(key) if (key.name(), key.version()) != (name, failed) => Ok(()),
             _ => Err(no_replacement(name)),

@@ -11,7 +11,9 @@ use std::{
 
 use diamond_admission::{Admission, TenantPolicy, TokenHash, TokenRecord};
 use diamond_db::{ChangeSubject, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, system};
-use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, SecretKind, SecretName, SecretVersion, VersionState};
+use diamond_domain::{
+    Alarm, AlarmCode, AlarmSink, Clock, SecretKind, SecretName, SecretVersion, VersionState,
+};
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
 use tokio::sync::Mutex;
@@ -135,12 +137,10 @@ impl Snapshot {
                 Some(tenant) => self.admission.upsert_tenant(policy(&tenant)),
                 None => self.admission.remove_tenant(&id),
             },
-            ChangeSubject::Token(id) => {
-                match system::load_token(&self.db, id).await? {
-                    Some(token) => self.take_token(&token),
-                    None => self.admission.remove_token(id),
-                }
-            }
+            ChangeSubject::Token(id) => match system::load_token(&self.db, id).await? {
+                Some(token) => self.take_token(&token),
+                None => self.admission.remove_token(id),
+            },
             ChangeSubject::Key(name) => {
                 for version in system::load_key_versions_of(&self.db, &name).await? {
                     self.take_key(&version).await?;
@@ -164,14 +164,18 @@ impl Snapshot {
     /// Brings one version into the keyring. Management credentials never enter it: nothing on the
     /// hot path may use them.
     async fn take_key(&self, row: &KeyVersionRow) -> Result<(), AppError> {
-        let hot = matches!(row.name.kind(), SecretKind::Dedicated | SecretKind::Customer);
+        let hot = matches!(
+            row.name.kind(),
+            SecretKind::Dedicated | SecretKind::Customer
+        );
         if !hot {
             return Ok(());
         }
         match row.state {
             VersionState::Pending => Ok(()),
             VersionState::Revoked => {
-                self.keyring.set_state(&row.name, row.version, VersionState::Revoked);
+                self.keyring
+                    .set_state(&row.name, row.version, VersionState::Revoked);
                 Ok(())
             }
             VersionState::Active | VersionState::Retiring => {
@@ -225,7 +229,10 @@ fn record(row: &TokenRow) -> Result<TokenRecord, String> {
     let addresses = row
         .addresses
         .iter()
-        .map(|text| text.parse().map_err(|_| format!("`{text}` is not an address range")))
+        .map(|text| {
+            text.parse()
+                .map_err(|_| format!("`{text}` is not an address range"))
+        })
         .collect::<Result<_, _>>()?;
     Ok(TokenRecord {
         id: row.id,

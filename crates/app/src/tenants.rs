@@ -48,7 +48,9 @@ impl App {
         new: NewTenant,
     ) -> Result<Tenant, AppError> {
         let parts = self.parts();
-        parts.admission.operator_access(&ctx.caller, Scope::TenantsAdmin)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
         self.check_services(new.services.as_deref())?;
         let now = parts.clock.now();
         let tenant = Tenant {
@@ -62,13 +64,28 @@ impl App {
             updated_at: now,
         };
         let exists = || {
-            AppError::conflict("tenant_exists", format!("the tenant {} exists already", tenant.id))
+            AppError::conflict(
+                "tenant_exists",
+                format!("the tenant {} exists already", tenant.id),
+            )
         };
-        if diamond_db::tenants::get(&parts.db, &tenant.id).await?.is_some() {
+        if diamond_db::tenants::get(&parts.db, &tenant.id)
+            .await?
+            .is_some()
+        {
             return Err(exists());
         }
-        let subject = AuditSubject { tenant: Some(tenant.id.clone()), ..AuditSubject::default() };
-        self.record(ctx, AuditAction::TenantCreate, AuditOutcome::Granted, subject).await?;
+        let subject = AuditSubject {
+            tenant: Some(tenant.id.clone()),
+            ..AuditSubject::default()
+        };
+        self.record(
+            ctx,
+            AuditAction::TenantCreate,
+            AuditOutcome::Granted,
+            subject,
+        )
+        .await?;
         if !diamond_db::tenants::create(&parts.db, &tenant).await? {
             return Err(exists());
         }
@@ -86,7 +103,9 @@ impl App {
         id: &TenantId,
     ) -> Result<Tenant, AppError> {
         let parts = self.parts();
-        let access = parts.admission.tenant_access(&ctx.caller, id, Scope::TenantsAdmin)?;
+        let access = parts
+            .admission
+            .tenant_access(&ctx.caller, id, Scope::TenantsAdmin)?;
         let tenant = diamond_db::tenants::get(&parts.db, access.tenant()).await?;
         tenant.ok_or_else(not_found)
     }
@@ -102,7 +121,9 @@ impl App {
         limit: u32,
     ) -> Result<Page<Tenant>, AppError> {
         let parts = self.parts();
-        parts.admission.operator_access(&ctx.caller, Scope::TenantsAdmin)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
         let tenants =
             diamond_db::operator::list_tenants(&parts.db, after.as_ref(), limit.saturating_add(1))
                 .await?;
@@ -122,11 +143,16 @@ impl App {
     ) -> Result<Tenant, AppError> {
         let parts = self.parts();
         // A stranger's tenant is not found, its own is not the caller's to change.
-        parts.admission.tenant_access(&ctx.caller, id, Scope::TenantsAdmin)?;
-        parts.admission.operator_access(&ctx.caller, Scope::TenantsAdmin)?;
+        parts
+            .admission
+            .tenant_access(&ctx.caller, id, Scope::TenantsAdmin)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
         self.check_services(changes.services.as_ref().and_then(|list| list.as_deref()))?;
-        let mut tenant =
-            diamond_db::tenants::get(&parts.db, id).await?.ok_or_else(not_found)?;
+        let mut tenant = diamond_db::tenants::get(&parts.db, id)
+            .await?
+            .ok_or_else(not_found)?;
         let detail = format!("{changes:?}");
         if let Some(name) = changes.display_name {
             tenant.display_name = checked_name(name)?;
@@ -138,7 +164,11 @@ impl App {
             tenant.services = services;
         }
         if let Some(suspended) = changes.suspended {
-            tenant.status = if suspended { TenantStatus::Suspended } else { TenantStatus::Active };
+            tenant.status = if suspended {
+                TenantStatus::Suspended
+            } else {
+                TenantStatus::Active
+            };
         }
         tenant.updated_at = parts.clock.now();
         let subject = AuditSubject {
@@ -146,7 +176,13 @@ impl App {
             detail: Some(detail),
             ..AuditSubject::default()
         };
-        self.record(ctx, AuditAction::TenantUpdate, AuditOutcome::Granted, subject).await?;
+        self.record(
+            ctx,
+            AuditAction::TenantUpdate,
+            AuditOutcome::Granted,
+            subject,
+        )
+        .await?;
         if !diamond_db::tenants::update(&parts.db, &tenant).await? {
             return Err(not_found());
         }
@@ -155,15 +191,22 @@ impl App {
     }
 
     pub(crate) fn check_services(&self, services: Option<&[ServiceId]>) -> Result<(), AppError> {
-        services.unwrap_or_default().iter().try_for_each(|service| self.check_service(service))
+        services
+            .unwrap_or_default()
+            .iter()
+            .try_for_each(|service| self.check_service(service))
     }
 
     pub(crate) fn check_service(&self, service: &ServiceId) -> Result<(), AppError> {
         if self.parts().providers.get(service).is_some() {
             return Ok(());
         }
-        let known: Vec<String> =
-            self.parts().providers.services().map(ToString::to_string).collect();
+        let known: Vec<String> = self
+            .parts()
+            .providers
+            .services()
+            .map(ToString::to_string)
+            .collect();
         Err(AppError::not_found(
             "unknown_service",
             format!("`{service}` is not a service of this installation"),

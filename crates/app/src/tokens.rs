@@ -83,10 +83,14 @@ impl App {
         let parts = self.parts();
         match &new.tenant {
             Some(tenant) => {
-                parts.admission.tenant_access(&ctx.caller, tenant, Scope::TokensAdmin)?;
+                parts
+                    .admission
+                    .tenant_access(&ctx.caller, tenant, Scope::TokensAdmin)?;
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::TokensAdmin)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::TokensAdmin)?;
             }
         }
         self.check_services(new.services.as_deref())?;
@@ -116,7 +120,13 @@ impl App {
             detail: Some(row.id.to_string()),
             ..AuditSubject::default()
         };
-        self.record(ctx, AuditAction::TokenCreate, AuditOutcome::Granted, subject).await?;
+        self.record(
+            ctx,
+            AuditAction::TokenCreate,
+            AuditOutcome::Granted,
+            subject,
+        )
+        .await?;
         diamond_db::tokens::insert(&parts.db, &row).await?;
         self.publish().await?;
         Ok((view(row), token))
@@ -150,17 +160,23 @@ impl App {
         let rows = match tenant.or_else(|| ctx.caller.token().tenant.clone()) {
             Some(tenant) => {
                 let access =
-                    parts.admission.tenant_access(&ctx.caller, &tenant, Scope::TokensAdmin)?;
+                    parts
+                        .admission
+                        .tenant_access(&ctx.caller, &tenant, Scope::TokensAdmin)?;
                 let tenant = Some(access.tenant());
                 diamond_db::tokens::list(&parts.db, tenant, after, asked).await?
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::TokensAdmin)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::TokensAdmin)?;
                 diamond_db::operator::list_tokens(&parts.db, after, asked).await?
             }
         };
         let tokens = rows.into_iter().map(view).collect();
-        Ok(Page::cut(tokens, limit, |token: &TokenView| token.id.to_string()))
+        Ok(Page::cut(tokens, limit, |token: &TokenView| {
+            token.id.to_string()
+        }))
     }
 
     /// Ends a token now: on this node before the answer, on the others within two seconds.
@@ -180,7 +196,13 @@ impl App {
             detail: Some(id.to_string()),
             ..AuditSubject::default()
         };
-        self.record(ctx, AuditAction::TokenRevoke, AuditOutcome::Granted, subject).await?;
+        self.record(
+            ctx,
+            AuditAction::TokenRevoke,
+            AuditOutcome::Granted,
+            subject,
+        )
+        .await?;
         let tenant = row.tenant.as_ref();
         diamond_db::tokens::revoke(&parts.db, tenant, id, parts.clock.now()).await?;
         self.publish().await?;
@@ -192,11 +214,15 @@ impl App {
         let row = match &ctx.caller.token().tenant {
             Some(tenant) => {
                 let access =
-                    parts.admission.tenant_access(&ctx.caller, tenant, Scope::TokensAdmin)?;
+                    parts
+                        .admission
+                        .tenant_access(&ctx.caller, tenant, Scope::TokensAdmin)?;
                 diamond_db::tokens::get(&parts.db, Some(access.tenant()), id).await?
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::TokensAdmin)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::TokensAdmin)?;
                 diamond_db::operator::get_token(&parts.db, id).await?
             }
         };
@@ -210,7 +236,11 @@ pub(crate) fn lifetime_end(now: Timestamp, lifetime: Duration) -> Timestamp {
 }
 
 fn checked(new: NewToken, now: Timestamp) -> Result<NewToken, AppError> {
-    for (field, text) in [("name", &new.name), ("owner", &new.owner), ("purpose", &new.purpose)] {
+    for (field, text) in [
+        ("name", &new.name),
+        ("owner", &new.owner),
+        ("purpose", &new.purpose),
+    ] {
         if text.trim().is_empty()
             || text.chars().count() > WORDS_MAX
             || text.chars().any(char::is_control)
@@ -222,7 +252,10 @@ fn checked(new: NewToken, now: Timestamp) -> Result<NewToken, AppError> {
         }
     }
     if new.scopes == ScopeSet::empty() {
-        return Err(AppError::invalid("no_scopes", "a token needs at least one scope"));
+        return Err(AppError::invalid(
+            "no_scopes",
+            "a token needs at least one scope",
+        ));
     }
     if new.tenant.is_some() && new.scopes.contains(Scope::Operator) {
         return Err(AppError::invalid(
@@ -234,7 +267,9 @@ fn checked(new: NewToken, now: Timestamp) -> Result<NewToken, AppError> {
         text.parse::<AddressRange>().map_err(|_| {
             AppError::invalid(
                 "invalid_address_range",
-                format!("`{text}` is not an address or a range such as 10.0.0.0/8 or 2001:db8::/32"),
+                format!(
+                    "`{text}` is not an address or a range such as 10.0.0.0/8 or 2001:db8::/32"
+                ),
             )
         })?;
     }
@@ -252,12 +287,19 @@ fn checked(new: NewToken, now: Timestamp) -> Result<NewToken, AppError> {
 /// Holds the new token within its maker's scopes and restrictions.
 fn within_maker(maker: &Caller, mut new: NewToken) -> Result<NewToken, AppError> {
     let refuse = |code, message: &str| {
-        Err(AppError::new(crate::AppErrorKind::Forbidden, code, message.to_owned()))
+        Err(AppError::new(
+            crate::AppErrorKind::Forbidden,
+            code,
+            message.to_owned(),
+        ))
     };
     let held = maker.token();
     let operator_for_tenant = maker.is_operator() && new.tenant.is_some();
     if !operator_for_tenant && !held.scopes.contains_all(new.scopes) {
-        return refuse("scope_not_held", "a token cannot give scopes that it does not hold");
+        return refuse(
+            "scope_not_held",
+            "a token cannot give scopes that it does not hold",
+        );
     }
     if let Some(user) = &held.user {
         match &new.user {
@@ -271,7 +313,10 @@ fn within_maker(maker: &Caller, mut new: NewToken) -> Result<NewToken, AppError>
             None => new.services = Some(services.clone()),
             Some(wanted) if wanted.iter().all(|service| services.contains(service)) => {}
             Some(_) => {
-                return refuse("service_not_allowed", "this token may not use all those services");
+                return refuse(
+                    "service_not_allowed",
+                    "this token may not use all those services",
+                );
             }
         }
     }
@@ -280,7 +325,10 @@ fn within_maker(maker: &Caller, mut new: NewToken) -> Result<NewToken, AppError>
         if new.addresses.is_empty() {
             new.addresses = own;
         } else if new.addresses.iter().any(|address| !own.contains(address)) {
-            return refuse("address_not_allowed", "this token is bound to other addresses");
+            return refuse(
+                "address_not_allowed",
+                "this token is bound to other addresses",
+            );
         }
     }
     Ok(new)

@@ -247,9 +247,15 @@ impl UsageEvent {
                 hasher.update(b"report").update(digest.as_bytes());
             }
             None => {
-                let bare = Self { ledger_sequence: None, ingested_at: None, ..self.clone() };
+                let bare = Self {
+                    ledger_sequence: None,
+                    ingested_at: None,
+                    ..self.clone()
+                };
                 // Serialising plain data into memory cannot fail; were it to, no two would match.
-                hasher.update(b"event").update(&serde_json::to_vec(&bare).unwrap_or_default());
+                hasher
+                    .update(b"event")
+                    .update(&serde_json::to_vec(&bare).unwrap_or_default());
             }
         }
         let mut bits = [0_u8; 16];

@@ -54,7 +54,10 @@ pub(crate) async fn listen(
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .keep_alive(true);
-    server.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256);
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -81,8 +84,9 @@ pub(crate) async fn listen(
             let front = front.clone();
             async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
         });
-        let connection =
-            server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = server
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -104,7 +108,11 @@ pub(crate) async fn listen(
 impl Front {
     async fn answer(self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<FrontBody> {
         if request.uri().path().starts_with(GATEWAY_PREFIX) {
-            return self.gateway.handle(request, peer).await.map(FrontBody::Gateway);
+            return self
+                .gateway
+                .handle(request, peer)
+                .await
+                .map(FrontBody::Gateway);
         }
         request.extensions_mut().insert(PeerAddress(peer.ip()));
         match self.api.oneshot(request.map(axum::body::Body::new)).await {
@@ -129,12 +137,12 @@ impl Body for FrontBody {
         cx: &mut task::Context<'_>,
     ) -> task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
-            Self::Gateway(body) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(Into::into)))
-            }
-            Self::Api(body) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(Into::into)))
-            }
+            Self::Gateway(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|f| f.map_err(Into::into))),
+            Self::Api(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|f| f.map_err(Into::into))),
         }
     }
 

@@ -52,7 +52,12 @@ fn main() -> ExitCode {
         Command::Config { markdown: false } => print(config::DEFAULT_FILE),
         Command::Config { markdown: true } => print(&config::reference()),
         Command::Openapi => print(&diamond_api::openapi_json()),
-        Command::Serve { config, data_dir, listen, behind_proxy } => {
+        Command::Serve {
+            config,
+            data_dir,
+            listen,
+            behind_proxy,
+        } => {
             let mut overrides = Vec::new();
             if let Some(dir) = data_dir {
                 overrides.push(("server.data_dir", dir.to_string_lossy().into_owned().into()));
@@ -80,7 +85,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: config::Config) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("the runtime cannot start: {error}"));
@@ -100,8 +108,9 @@ fn serve(config: config::Config) -> ExitCode {
 fn start_log(section: &LogSection) -> Result<(), String> {
     let filter = EnvFilter::try_new(&section.filter)
         .map_err(|error| format!("`log.filter` is not a filter: {error}"))?;
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match section.format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),

@@ -41,13 +41,18 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
-    let address = listener.local_addr().context("the listener has no address")?;
+    let address = listener
+        .local_addr()
+        .context("the listener has no address")?;
     let background = CancellationToken::new();
     system.app.start_background(&background);
     tracing::info!(%address, "serving");
     let serving = listen(
         listener,
-        Front { gateway: Arc::clone(&system.gateway), api: system.api.clone() },
+        Front {
+            gateway: Arc::clone(&system.gateway),
+            api: system.api.clone(),
+        },
         ConnectionSettings {
             connections_max: config.server.connections_max,
             header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
@@ -67,10 +72,17 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     // Requests are over; now what they left behind: closing records first, then the rest.
     background.cancel();
     system.tasks.close();
-    if tokio::time::timeout(FINISH_LIMIT, system.tasks.wait()).await.is_err() {
+    if tokio::time::timeout(FINISH_LIMIT, system.tasks.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("background work did not finish in time");
     }
     system.close().await?;
     tracing::info!("stopped");
-    Ok(if drained { Stopped::Drained } else { Stopped::Cut })
+    Ok(if drained {
+        Stopped::Drained
+    } else {
+        Stopped::Cut
+    })
 }

@@ -59,9 +59,13 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let db = open_database(config, &folder).await?;
     let secrets = open_secrets(&config.secrets, &folder, &db, &clock).await?;
     let names = Arc::clone(journal.dictionary());
-    let audit =
-        JournalAuditSink::open(&folder.join("audit"), disk, secrets.derive(AUDIT_KEY), names)
-            .context("the audit log cannot be opened")?;
+    let audit = JournalAuditSink::open(
+        &folder.join("audit"),
+        disk,
+        secrets.derive(AUDIT_KEY),
+        names,
+    )
+    .context("the audit log cannot be opened")?;
     let audit = Arc::new(audit);
 
     let admission = Arc::new(Admission::new(Arc::clone(&clock)));
@@ -77,7 +81,10 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         Arc::clone(&clock),
     ));
     first_start(config, &db, &*clock, &folder).await?;
-    snapshot.catch_up().await.context("the control database cannot be read")?;
+    snapshot
+        .catch_up()
+        .await
+        .context("the control database cannot be read")?;
     report_recovered(&recovered, &*alarms);
 
     let catalog = Arc::new(open_catalog(config)?);
@@ -94,7 +101,10 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         providers: diamond_providers::all(),
         clock: Arc::clone(&clock),
         alarms: alarms.clone(),
-        repair: Arc::new(SnapshotRepair::new(Arc::clone(&snapshot), Arc::clone(&keyring))),
+        repair: Arc::new(SnapshotRepair::new(
+            Arc::clone(&snapshot),
+            Arc::clone(&keyring),
+        )),
         tasks: tasks.clone(),
         settings: gateway_settings(config, addresses.clone()),
     })
@@ -127,7 +137,15 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
             request_timeout: Duration::from_secs(config.api.timeout_seconds),
         },
     });
-    Ok(System { app, api, gateway: Arc::new(gateway), tasks, journal, audit, db })
+    Ok(System {
+        app,
+        api,
+        gateway: Arc::new(gateway),
+        tasks,
+        journal,
+        audit,
+        db,
+    })
 }
 
 impl System {
@@ -135,8 +153,12 @@ impl System {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         let (journal, audit) = (self.journal, self.audit);
         tokio::task::spawn_blocking(move || {
-            journal.close_blocking().context("the usage journal did not close cleanly")?;
-            audit.close_blocking().context("the audit log did not close cleanly")
+            journal
+                .close_blocking()
+                .context("the usage journal did not close cleanly")?;
+            audit
+                .close_blocking()
+                .context("the audit log did not close cleanly")
         })
         .await
         .context("closing was interrupted")??;
@@ -187,7 +209,9 @@ async fn open_database(config: &Config, folder: &Path) -> anyhow::Result<Db> {
     } else {
         config.database.url.clone()
     };
-    Db::connect(&url).await.context("the control database cannot be opened")
+    Db::connect(&url)
+        .await
+        .context("the control database cannot be opened")
 }
 
 async fn open_secrets(
@@ -219,7 +243,10 @@ async fn open_secrets(
             .with_context(|| format!("the passphrase file {} cannot be read", path.display()))?;
         MasterKeySource::Passphrase(zeroize::Zeroizing::new(text.trim_end().to_owned()))
     };
-    let wrapper = source.load(db).await.context("the master key cannot be had")?;
+    let wrapper = source
+        .load(db)
+        .await
+        .context("the master key cannot be had")?;
     SealedStore::open(db.clone(), wrapper, Arc::clone(clock))
         .await
         .context("the secret store cannot be opened")
@@ -296,7 +323,10 @@ fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {
         snapshot_staleness: Duration::from_secs(config.server.snapshot_staleness_seconds),
         overheads: Overheads {
             sga: share(config.costs.sga_basis_points, "sga_basis_points")?,
-            compliance: share(config.costs.compliance_basis_points, "compliance_basis_points")?,
+            compliance: share(
+                config.costs.compliance_basis_points,
+                "compliance_basis_points",
+            )?,
         },
     })
 }

@@ -8,7 +8,9 @@ use diamond_keyring::{NoKey, PinnedKey};
 use diamond_usage::{AuditAction, AuditOutcome};
 use jiff::Timestamp;
 
-use crate::{App, AppError, AppErrorKind, RequestContext, audit::AuditSubject, tokens::lifetime_end};
+use crate::{
+    App, AppError, AppErrorKind, RequestContext, audit::AuditSubject, tokens::lifetime_end,
+};
 
 /// The most characters of a purpose.
 const PURPOSE_MAX: usize = 500;
@@ -59,17 +61,27 @@ impl App {
     ) -> Result<LeasedKey, AppError> {
         let subject = AuditSubject {
             tenant: Some(tenant.clone()),
-            user: request.user_id.clone().or_else(|| ctx.caller.user().cloned()),
+            user: request
+                .user_id
+                .clone()
+                .or_else(|| ctx.caller.user().cloned()),
             service: Some(service.clone()),
-            purpose: request.purpose.clone().filter(|text| text.chars().count() <= PURPOSE_MAX),
+            purpose: request
+                .purpose
+                .clone()
+                .filter(|text| text.chars().count() <= PURPOSE_MAX),
             ..AuditSubject::default()
         };
         match self.permit_lease(ctx, tenant, service, request) {
             Ok((key, user)) => {
                 let version = key.version();
-                let granted =
-                    AuditSubject { user: Some(user), version: Some(version), ..subject };
-                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Granted, granted).await?;
+                let granted = AuditSubject {
+                    user: Some(user),
+                    version: Some(version),
+                    ..subject
+                };
+                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Granted, granted)
+                    .await?;
                 self.after_reveal(ctx, &key);
                 Ok(LeasedKey {
                     service: service.clone(),
@@ -82,9 +94,12 @@ impl App {
                 })
             }
             Err(refusal) => {
-                let refused =
-                    AuditSubject { detail: Some(refusal.code().to_owned()), ..subject };
-                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Refused, refused).await?;
+                let refused = AuditSubject {
+                    detail: Some(refusal.code().to_owned()),
+                    ..subject
+                };
+                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Refused, refused)
+                    .await?;
                 Err(refusal)
             }
         }
@@ -99,7 +114,9 @@ impl App {
         request: LeaseRequest,
     ) -> Result<(PinnedKey, UserId), AppError> {
         let parts = self.parts();
-        let access = parts.admission.tenant_access(&ctx.caller, tenant, Scope::KeysReveal)?;
+        let access = parts
+            .admission
+            .tenant_access(&ctx.caller, tenant, Scope::KeysReveal)?;
         self.check_service(service)?;
         check_purpose(ctx, request.purpose.as_deref())?;
         let tier = access.policy().tier;
@@ -137,9 +154,13 @@ impl App {
             let (app, name, version) = (self.clone(), key.name().clone(), key.version());
             self.parts().tasks.spawn(async move {
                 let Some(tenant) = name.tenant() else { return };
-                let marked =
-                    diamond_db::key_versions::mark_revealed(&app.parts().db, tenant, &name, version)
-                        .await;
+                let marked = diamond_db::key_versions::mark_revealed(
+                    &app.parts().db,
+                    tenant,
+                    &name,
+                    version,
+                )
+                .await;
                 if let Err(error) = marked {
                     // The audit chain has the fact; the mark is its shadow for lists.
                     tracing::warn!(secret = %name, %version, %error, "a reveal is not marked yet");

@@ -46,7 +46,9 @@ impl App {
         put: PutKey,
     ) -> Result<KeyVersionView, AppError> {
         let parts = self.parts();
-        let access = parts.admission.tenant_access(&ctx.caller, tenant, Scope::KeysWrite)?;
+        let access = parts
+            .admission
+            .tenant_access(&ctx.caller, tenant, Scope::KeysWrite)?;
         self.check_service(service)?;
         access.check_service(service)?;
         let name = tenant_secret(put.kind, service, access.tenant())?;
@@ -64,8 +66,12 @@ impl App {
             detail: Some(name.to_string()),
             ..AuditSubject::default()
         };
-        self.record(ctx, AuditAction::KeyPut, AuditOutcome::Granted, subject).await?;
-        let version = parts.secrets.put(&name, &put.value, precondition, &request_id).await?;
+        self.record(ctx, AuditAction::KeyPut, AuditOutcome::Granted, subject)
+            .await?;
+        let version = parts
+            .secrets
+            .put(&name, &put.value, precondition, &request_id)
+            .await?;
         self.activate(ctx, &name, version, &put, request_id).await?;
         self.publish().await?;
         parts.keyring.report(&name, version, health);
@@ -119,8 +125,12 @@ impl App {
         value: &SecretValue,
     ) -> Result<KeyHealth, AppError> {
         let parts = self.parts();
-        let Some(provider) = parts.providers.get(service) else { return Ok(KeyHealth::Ok) };
-        let Some(request) = provider.validation(value) else { return Ok(KeyHealth::Ok) };
+        let Some(provider) = parts.providers.get(service) else {
+            return Ok(KeyHealth::Ok);
+        };
+        let Some(request) = provider.validation(value) else {
+            return Ok(KeyHealth::Ok);
+        };
         let unreachable = "or put the key with validation switched off";
         let (status, body) = parts.outbound.send(service, request).await.map_err(|error| {
             AppError::unavailable(
@@ -133,10 +143,12 @@ impl App {
         let until = |wait| crate::tokens::lifetime_end(now, wait);
         match provider.read_validation(status, &body) {
             KeyVerdict::Valid | KeyVerdict::ValidWithoutScope => Ok(KeyHealth::Ok),
-            KeyVerdict::Limited { retry_after } => {
-                Ok(KeyHealth::Limited { until: until(retry_after.unwrap_or(LIMITED_FOR)) })
-            }
-            KeyVerdict::Exhausted { .. } => Ok(KeyHealth::Exhausted { until: until(EXHAUSTED_FOR) }),
+            KeyVerdict::Limited { retry_after } => Ok(KeyHealth::Limited {
+                until: until(retry_after.unwrap_or(LIMITED_FOR)),
+            }),
+            KeyVerdict::Exhausted { .. } => Ok(KeyHealth::Exhausted {
+                until: until(EXHAUSTED_FOR),
+            }),
             KeyVerdict::Invalid { reason } => Err(AppError::new(
                 AppErrorKind::Unprocessable,
                 "key_rejected",
@@ -174,13 +186,17 @@ fn check_value(value: &SecretValue) -> Result<(), AppError> {
 fn precondition(expected: Option<u32>) -> Precondition {
     match expected {
         None => Precondition::None,
-        Some(number) => SecretVersion::new(number).map_or(Precondition::Absent, Precondition::Newest),
+        Some(number) => {
+            SecretVersion::new(number).map_or(Precondition::Absent, Precondition::Newest)
+        }
     }
 }
 
 /// The store's request id: the caller's own word within its token, else our request.
 fn request_id(ctx: &RequestContext, given: Option<&str>) -> Result<String, AppError> {
-    let Some(given) = given else { return Ok(ctx.request_id.to_string()) };
+    let Some(given) = given else {
+        return Ok(ctx.request_id.to_string());
+    };
     let valid = (1..=REQUEST_ID_MAX).contains(&given.len())
         && given.bytes().all(|byte| byte.is_ascii_graphic());
     if !valid {

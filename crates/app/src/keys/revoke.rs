@@ -22,7 +22,9 @@ impl App {
         version: SecretVersion,
     ) -> Result<KeyVersionView, AppError> {
         let parts = self.parts();
-        let access = parts.admission.tenant_access(&ctx.caller, tenant, Scope::KeysWrite)?;
+        let access = parts
+            .admission
+            .tenant_access(&ctx.caller, tenant, Scope::KeysWrite)?;
         self.check_service(service)?;
         let kinds = match kind {
             Some(kind) => vec![kind],
@@ -59,7 +61,8 @@ impl App {
             detail: Some(name.to_string()),
             ..AuditSubject::default()
         };
-        self.record(ctx, AuditAction::KeyRevoke, AuditOutcome::Granted, subject).await?;
+        self.record(ctx, AuditAction::KeyRevoke, AuditOutcome::Granted, subject)
+            .await?;
         let at = parts.clock.now();
         diamond_db::key_versions::revoke(&parts.db, access.tenant(), &name, version, at).await?;
         self.publish().await?;

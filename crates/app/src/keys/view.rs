@@ -53,7 +53,9 @@ impl App {
         tenant: &TenantId,
     ) -> Result<Vec<KeyVersionView>, AppError> {
         let parts = self.parts();
-        let access = parts.admission.tenant_access(&ctx.caller, tenant, Scope::KeysRead)?;
+        let access = parts
+            .admission
+            .tenant_access(&ctx.caller, tenant, Scope::KeysRead)?;
         let rows =
             diamond_db::key_versions::list_for_tenant(&parts.db, access.tenant(), None, LIST_MAX)
                 .await?;
@@ -82,16 +84,22 @@ impl App {
         name: &SecretName,
         version: SecretVersion,
     ) -> Result<KeyVersionView, AppError> {
-        let rows =
-            diamond_db::key_versions::list(&self.parts().db, access.tenant(), name).await?;
+        let rows = diamond_db::key_versions::list(&self.parts().db, access.tenant(), name).await?;
         let row = rows.into_iter().find(|row| row.version == version);
         row.map(|row| self.view(row)).ok_or_else(|| {
-            AppError::not_found("version_not_found", format!("there is no version {version} of {name}"))
+            AppError::not_found(
+                "version_not_found",
+                format!("there is no version {version} of {name}"),
+            )
         })
     }
 
     fn view(&self, row: KeyVersionRow) -> KeyVersionView {
-        let health = self.parts().keyring.health(&row.name, row.version).unwrap_or(KeyHealth::Ok);
+        let health = self
+            .parts()
+            .keyring
+            .health(&row.name, row.version)
+            .unwrap_or(KeyHealth::Ok);
         KeyVersionView {
             kind: row.name.kind(),
             name: row.name,

@@ -4,6 +4,4 @@ mod report;
 mod rows;
 mod view;
 
-pub use view::{
-    ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, UserDistribution,
-};
+pub use view::{ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, UserDistribution};

@@ -32,12 +32,17 @@ impl App {
         let parts = self.parts();
         let (range, previous_range) = self.ranges(span)?;
         let scope = TenantScope::One(tenant.clone());
-        let by_service = GroupBy { service: true, ..GroupBy::default() };
+        let by_service = GroupBy {
+            service: true,
+            ..GroupBy::default()
+        };
         // Read before the sums: what is at or below it is in them.
         let watermark = parts.reader.watermark().await?;
         let rows = parts.reader.totals(&scope, range, by_service).await?;
-        let previous =
-            parts.reader.totals(&scope, previous_range, GroupBy::default()).await?;
+        let previous = parts
+            .reader
+            .totals(&scope, previous_range, GroupBy::default())
+            .await?;
         let users = parts.reader.per_user(tenant, range).await?;
 
         let totals = Totals::of(&rows);
@@ -66,7 +71,9 @@ impl App {
             trend: TrendView {
                 previous_range,
                 previous_direct_cost: see_cost.then_some(before),
-                change: Trend::between(totals.direct, before).change.map(|change| change.to_string()),
+                change: Trend::between(totals.direct, before)
+                    .change
+                    .map(|change| change.to_string()),
             },
             watermark,
         })
@@ -102,8 +109,15 @@ impl App {
         let see_cost = self.permit(ctx, tenant)?;
         let (range, _) = self.ranges(span)?;
         let scope = TenantScope::One(tenant.clone());
-        let by_service = GroupBy { service: true, ..GroupBy::default() };
-        let rows = self.parts().reader.totals(&scope, range, by_service).await?;
+        let by_service = GroupBy {
+            service: true,
+            ..GroupBy::default()
+        };
+        let rows = self
+            .parts()
+            .reader
+            .totals(&scope, range, by_service)
+            .await?;
         Ok(self.by_service(&rows, see_cost))
     }
 
@@ -120,12 +134,20 @@ impl App {
         service: Option<ServiceId>,
     ) -> Result<Vec<SeriesPoint>, AppError> {
         let parts = self.parts();
-        parts.admission.tenant_access(&ctx.caller, tenant, Scope::CostRead)?;
+        parts
+            .admission
+            .tenant_access(&ctx.caller, tenant, Scope::CostRead)?;
         if step < SignedDuration::from_secs(60) {
-            return Err(AppError::invalid("invalid_step", "a step is at least 60 seconds"));
+            return Err(AppError::invalid(
+                "invalid_step",
+                "a step is at least 60 seconds",
+            ));
         }
         let (range, _) = self.ranges(span)?;
-        Ok(parts.reader.series(tenant, range, step, service.as_ref()).await?)
+        Ok(parts
+            .reader
+            .series(tenant, range, step, service.as_ref())
+            .await?)
     }
 
     /// Every tenant's cost, dearest first.
@@ -139,10 +161,18 @@ impl App {
         limit: usize,
     ) -> Result<Vec<TenantCost>, AppError> {
         let parts = self.parts();
-        parts.admission.operator_access(&ctx.caller, Scope::CostRead)?;
+        parts
+            .admission
+            .operator_access(&ctx.caller, Scope::CostRead)?;
         let (range, _) = self.ranges(span)?;
-        let by_tenant = GroupBy { tenant: true, ..GroupBy::default() };
-        let rows = parts.reader.totals(&TenantScope::All, range, by_tenant).await?;
+        let by_tenant = GroupBy {
+            tenant: true,
+            ..GroupBy::default()
+        };
+        let rows = parts
+            .reader
+            .totals(&TenantScope::All, range, by_tenant)
+            .await?;
         let mut by_tenant: BTreeMap<TenantId, Totals> = BTreeMap::new();
         for row in &rows {
             if let Some(tenant) = &row.tenant {
@@ -161,7 +191,9 @@ impl App {
             })
             .collect();
         tenants.sort_by(|a, b| {
-            b.direct_cost.cmp(&a.direct_cost).then_with(|| a.tenant_id.cmp(&b.tenant_id))
+            b.direct_cost
+                .cmp(&a.direct_cost)
+                .then_with(|| a.tenant_id.cmp(&b.tenant_id))
         });
         tenants.truncate(limit);
         Ok(tenants)
@@ -180,12 +212,13 @@ impl App {
 
     /// The span, and the one that it is compared with.
     fn ranges(&self, span: Span) -> Result<(TimeRange, TimeRange), AppError> {
-        let out_of_range =
-            |error: diamond_domain::PeriodError| AppError::invalid("invalid_range", error.to_string());
+        let out_of_range = |error: diamond_domain::PeriodError| {
+            AppError::invalid("invalid_range", error.to_string())
+        };
         match span {
-            Span::Period(period) => {
-                period.current_and_previous(self.parts().clock.now()).map_err(out_of_range)
-            }
+            Span::Period(period) => period
+                .current_and_previous(self.parts().clock.now())
+                .map_err(out_of_range),
             Span::Range(range) => {
                 let length = range.to.duration_since(range.from);
                 let from = range
@@ -208,7 +241,11 @@ impl App {
         services
             .into_iter()
             .map(|(service, totals)| ServiceCost {
-                component_code: self.parts().catalog.component_code(&service).map(str::to_owned),
+                component_code: self
+                    .parts()
+                    .catalog
+                    .component_code(&service)
+                    .map(str::to_owned),
                 service,
                 direct_cost: see_cost.then_some(totals.direct),
                 tenant_paid: totals.tenant_paid,
@@ -234,7 +271,11 @@ fn distribution(users: Vec<UserTotal>, see_cost: bool) -> UserDistribution {
             std_dev: Some(spread.std_dev),
             top,
         },
-        None => UserDistribution { users: count, top, ..UserDistribution::default() },
+        None => UserDistribution {
+            users: count,
+            top,
+            ..UserDistribution::default()
+        },
     }
 }
 

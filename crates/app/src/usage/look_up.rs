@@ -22,15 +22,21 @@ impl App {
         limit: usize,
     ) -> Result<EventPage, AppError> {
         let parts = self.parts();
-        let tenant = tenant.cloned().or_else(|| ctx.caller.token().tenant.clone());
+        let tenant = tenant
+            .cloned()
+            .or_else(|| ctx.caller.token().tenant.clone());
         let scope = match tenant {
             Some(tenant) => {
                 let access =
-                    parts.admission.tenant_access(&ctx.caller, &tenant, Scope::UsageRead)?;
+                    parts
+                        .admission
+                        .tenant_access(&ctx.caller, &tenant, Scope::UsageRead)?;
                 TenantScope::One(access.tenant().clone())
             }
             None => {
-                parts.admission.operator_access(&ctx.caller, Scope::UsageRead)?;
+                parts
+                    .admission
+                    .operator_access(&ctx.caller, Scope::UsageRead)?;
                 TenantScope::All
             }
         };

@@ -131,10 +131,18 @@ impl App {
         }
         let models: Vec<(TenantId, ServiceId, String)> = events
             .iter()
-            .map(|event| (event.tenant_id.clone(), event.service.clone(), event.model.clone()))
+            .map(|event| {
+                (
+                    event.tenant_id.clone(),
+                    event.service.clone(),
+                    event.model.clone(),
+                )
+            })
             .collect();
         let taken = self.parts().sink.append(events).await?;
-        let reported = verdicts.iter_mut().filter(|verdict| verdict.event_id.is_some());
+        let reported = verdicts
+            .iter_mut()
+            .filter(|verdict| verdict.event_id.is_some());
         for ((verdict, taken), (tenant, service, model)) in reported.zip(taken).zip(models) {
             let (outcome, message) = outcome_of(taken);
             verdict.outcome = outcome;
@@ -163,24 +171,33 @@ impl App {
         let access = match access.entry(tenant.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let scope = if importer { Scope::UsageImport } else { Scope::UsageWrite };
+                let scope = if importer {
+                    Scope::UsageImport
+                } else {
+                    Scope::UsageWrite
+                };
                 let granted = parts.admission.tenant_access(&ctx.caller, &tenant, scope);
                 entry.insert(granted.map_err(|refusal| Trouble::Refused(refusal.into()))?)
             }
         };
         check_words(&report)?;
-        self.check_service(&report.service).map_err(|error| invalid(error.to_string()))?;
+        self.check_service(&report.service)
+            .map_err(|error| invalid(error.to_string()))?;
         let now = parts.clock.now();
         if let Some(at) = report.timestamp
             && at > now + FUTURE_MAX
         {
-            return Err(invalid("`timestamp` is more than five minutes in the future"));
+            return Err(invalid(
+                "`timestamp` is more than five minutes in the future",
+            ));
         }
         if report.quantities.is_empty() && report.cost_usd.is_none() {
             return Err(invalid("`quantities` is empty: there is nothing to price"));
         }
         if report.cost_usd.is_some() && !importer {
-            return Err(invalid("only a token with the scope `usage:import` may give `costUsd`"));
+            return Err(invalid(
+                "only a token with the scope `usage:import` may give `costUsd`",
+            ));
         }
         let (user_id, user_source) = access
             .resolve_user(None, report.user_id.clone(), None)
@@ -224,7 +241,11 @@ impl App {
             },
             partial: false,
             region: None,
-            source: if importer { EventSource::Import } else { EventSource::Api },
+            source: if importer {
+                EventSource::Import
+            } else {
+                EventSource::Api
+            },
             request_id: report.id,
             provider_request_id: report.provider_request_id,
             tags: report.tags,
@@ -232,11 +253,7 @@ impl App {
         })
     }
 
-    fn cost_of(
-        &self,
-        report: &UsageReport,
-        at: Timestamp,
-    ) -> (Money, CostBasis, Option<String>) {
+    fn cost_of(&self, report: &UsageReport, at: Timestamp) -> (Money, CostBasis, Option<String>) {
         if let Some(cost) = report.cost_usd {
             return (cost, CostBasis::ProviderReported, None);
         }
@@ -274,9 +291,10 @@ fn outcome_of(verdict: Verdict) -> (ReportOutcome, Option<&'static str>) {
     match verdict {
         Verdict::Accepted => (ReportOutcome::Accepted, None),
         Verdict::Duplicate => (ReportOutcome::Duplicate, None),
-        Verdict::Conflict => {
-            (ReportOutcome::Conflict, Some("this id was used before for another fact"))
-        }
+        Verdict::Conflict => (
+            ReportOutcome::Conflict,
+            Some("this id was used before for another fact"),
+        ),
         Verdict::TooOld => (
             ReportOutcome::TooOld,
             Some("older than the window in which a repeat can be recognised"),
@@ -301,7 +319,11 @@ fn check_words(report: &UsageReport) -> Result<(), Trouble> {
         ("model", report.model.clone(), 0),
         ("operation", optional(&report.operation), 0),
         ("serviceTier", optional(&report.service_tier), 0),
-        ("providerRequestId", optional(&report.provider_request_id), 0),
+        (
+            "providerRequestId",
+            optional(&report.provider_request_id),
+            0,
+        ),
     ];
     for (field, text, least) in words {
         if !(least..=WORD_BYTES_MAX).contains(&text.len()) || text.chars().any(char::is_control) {
@@ -330,5 +352,7 @@ fn digest(report: &UsageReport) -> String {
         "trace": report.trace_id,
         "tags": report.tags,
     });
-    blake3::hash(said.to_string().as_bytes()).to_hex().to_string()
+    blake3::hash(said.to_string().as_bytes())
+        .to_hex()
+        .to_string()
 }

@@ -16,7 +16,11 @@ pub(super) fn against(
 ) {
     for (name, value) in merged.iter_mut() {
         path.push(name);
-        let dotted = path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".");
+        let dotted = path
+            .iter()
+            .map(|part| part.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(".");
         match (defaults.get(name), value) {
             (None, _) => faults.push(format!("`{dotted}` is not a setting")),
             (Some(Value::Dict(_, defaults)), Value::Dict(_, merged)) => {
@@ -72,20 +76,64 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     };
     let server = &config.server;
     least("server.connections_max", server.connections_max as u64, 1);
-    least("server.header_timeout_seconds", server.header_timeout_seconds, 1);
-    least("server.snapshot_staleness_seconds", server.snapshot_staleness_seconds, 5);
-    least("journal.segment_bytes", config.journal.segment_bytes, 1 << 20);
-    least("journal.dedup_days", u64::from(config.journal.dedup_days), 1);
+    least(
+        "server.header_timeout_seconds",
+        server.header_timeout_seconds,
+        1,
+    );
+    least(
+        "server.snapshot_staleness_seconds",
+        server.snapshot_staleness_seconds,
+        5,
+    );
+    least(
+        "journal.segment_bytes",
+        config.journal.segment_bytes,
+        1 << 20,
+    );
+    least(
+        "journal.dedup_days",
+        u64::from(config.journal.dedup_days),
+        1,
+    );
     least("api.body_bytes_max", config.api.body_bytes_max as u64, 1024);
     least("api.timeout_seconds", config.api.timeout_seconds, 1);
-    least("api.usage_body_bytes_max", config.api.usage_body_bytes_max as u64, 1024);
-    least("gateway.body_bytes_max", config.gateway.body_bytes_max as u64, 1024);
-    least("gateway.connect_timeout_seconds", config.gateway.connect_timeout_seconds, 1);
-    least("gateway.response_timeout_seconds", config.gateway.response_timeout_seconds, 1);
-    least("gateway.idle_timeout_seconds", config.gateway.idle_timeout_seconds, 1);
-    least("outbound.timeout_seconds", config.outbound.timeout_seconds, 1);
+    least(
+        "api.usage_body_bytes_max",
+        config.api.usage_body_bytes_max as u64,
+        1024,
+    );
+    least(
+        "gateway.body_bytes_max",
+        config.gateway.body_bytes_max as u64,
+        1024,
+    );
+    least(
+        "gateway.connect_timeout_seconds",
+        config.gateway.connect_timeout_seconds,
+        1,
+    );
+    least(
+        "gateway.response_timeout_seconds",
+        config.gateway.response_timeout_seconds,
+        1,
+    );
+    least(
+        "gateway.idle_timeout_seconds",
+        config.gateway.idle_timeout_seconds,
+        1,
+    );
+    least(
+        "outbound.timeout_seconds",
+        config.outbound.timeout_seconds,
+        1,
+    );
     least("leases.max_seconds", config.leases.max_seconds, 1);
-    least("tokens.lifetime_days", u64::from(config.tokens.lifetime_days), 1);
+    least(
+        "tokens.lifetime_days",
+        u64::from(config.tokens.lifetime_days),
+        1,
+    );
     if !server.listen.ip().is_loopback() && !server.behind_proxy {
         faults.push(format!(
             "`server.listen` is {}, which others can reach, and nothing encrypts it: listen on \

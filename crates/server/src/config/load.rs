@@ -27,14 +27,19 @@ pub struct ConfigError {
 /// # Errors
 /// [`ConfigError`] with every unknown name and every bad value.
 pub fn load(file: Option<&Path>, overrides: &[(&str, Value)]) -> Result<Config, ConfigError> {
-    let one = |fault: String| ConfigError { faults: vec![fault] };
+    let one = |fault: String| ConfigError {
+        faults: vec![fault],
+    };
     let defaults: Dict = Figment::from(Toml::string(DEFAULT_FILE))
         .extract()
         .map_err(|error| one(format!("the embedded default file is broken: {error}")))?;
     let mut figment = Figment::from(Toml::string(DEFAULT_FILE));
     if let Some(path) = file {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            one(format!("the configuration file {} cannot be read: {error}", path.display()))
+            one(format!(
+                "the configuration file {} cannot be read: {error}",
+                path.display()
+            ))
         })?;
         figment = figment.merge(Toml::string(&text));
     }
@@ -46,18 +51,25 @@ pub fn load(file: Option<&Path>, overrides: &[(&str, Value)]) -> Result<Config, 
     for (name, value) in overrides {
         figment = figment.merge((*name, value.clone()));
     }
-    let mut merged: Dict =
-        figment.extract().map_err(|error| one(format!("the configuration is not TOML: {error}")))?;
+    let mut merged: Dict = figment
+        .extract()
+        .map_err(|error| one(format!("the configuration is not TOML: {error}")))?;
     let mut faults = Vec::new();
     check::against(&defaults, &mut merged, &mut PathBuf::new(), &mut faults);
     if !faults.is_empty() {
         return Err(ConfigError { faults });
     }
-    let config: Config = Figment::from(figment::providers::Serialized::defaults(Value::from(merged)))
-        .extract()
-        .map_err(|errors| ConfigError {
-            faults: errors.into_iter().map(|error| error.to_string()).collect(),
-        })?;
+    let config: Config = Figment::from(figment::providers::Serialized::defaults(Value::from(
+        merged,
+    )))
+    .extract()
+    .map_err(|errors| ConfigError {
+        faults: errors.into_iter().map(|error| error.to_string()).collect(),
+    })?;
     let faults = check::values(&config);
-    if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }
+    if faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError { faults })
+    }
 }

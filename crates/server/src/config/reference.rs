@@ -22,7 +22,10 @@ pub fn reference() -> String {
     for line in DEFAULT_FILE.lines() {
         if let Some(words) = line.strip_prefix('#') {
             comment.push(words.trim());
-        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        } else if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             section = name.to_owned();
             comment.clear();
             let _ = write!(
@@ -33,7 +36,10 @@ pub fn reference() -> String {
             let environment =
                 format!("DIAMOND_{}__{}", section.replace('.', "__"), name).to_uppercase();
             let meaning = comment.join(" ").replace('|', "\\|");
-            let _ = writeln!(text, "| `{name}` | `{value}` | `{environment}` | {meaning} |");
+            let _ = writeln!(
+                text,
+                "| `{name}` | `{value}` | `{environment}` | {meaning} |"
+            );
             comment.clear();
         } else {
             comment.clear();

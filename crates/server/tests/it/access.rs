@@ -20,7 +20,12 @@ struct Case {
 }
 
 fn case(path: impl Into<String>, body: Option<Value>) -> Case {
-    Case { path: path.into(), body, operators_only: false, names_tenant: true }
+    Case {
+        path: path.into(),
+        body,
+        operators_only: false,
+        names_tenant: true,
+    }
 }
 
 impl Case {
@@ -46,32 +51,89 @@ fn cases(token_id: &str, alarm_id: &str) -> BTreeMap<&'static str, Case> {
     });
     let tpc = "/api/analytics/tpc/own";
     BTreeMap::from([
-        ("create_tenant", case("/api/tenants", Some(json!({ "id": "own", "tier": "managed-starter" }))).operators().of_caller()),
-        ("list_tenants", case("/api/tenants", None).operators().of_caller()),
+        (
+            "create_tenant",
+            case(
+                "/api/tenants",
+                Some(json!({ "id": "own", "tier": "managed-starter" })),
+            )
+            .operators()
+            .of_caller(),
+        ),
+        (
+            "list_tenants",
+            case("/api/tenants", None).operators().of_caller(),
+        ),
         ("get_tenant", case("/api/tenants/own", None)),
-        ("update_tenant", case("/api/tenants/own", Some(json!({ "displayName": "Own" }))).operators()),
+        (
+            "update_tenant",
+            case("/api/tenants/own", Some(json!({ "displayName": "Own" }))).operators(),
+        ),
         ("list_keys", case("/api/tenants/own/keys", None)),
         ("create_token", case("/api/tokens", Some(new_token))),
         ("list_tokens", case("/api/tokens?tenantId=own", None)),
         ("get_token", case(format!("/api/tokens/{token_id}"), None)),
-        ("revoke_token", case(format!("/api/tokens/{token_id}"), None)),
-        ("lease_key", case("/api/keys/openai/own", Some(json!({ "purpose": "access" })))),
-        ("put_customer_key", case("/api/keys/openai/own/customer", Some(json!({ "apiKey": "sk-access-test", "validate": false })))),
-        ("put_dedicated_key", case("/api/keys/openai/own/dedicated", Some(json!({ "apiKey": "sk-access-test", "validate": false })))),
-        ("list_key_versions", case("/api/keys/openai/own/versions", None)),
-        ("revoke_key_version", case("/api/keys/openai/own/versions/1?kind=dedicated", None)),
+        (
+            "revoke_token",
+            case(format!("/api/tokens/{token_id}"), None),
+        ),
+        (
+            "lease_key",
+            case("/api/keys/openai/own", Some(json!({ "purpose": "access" }))),
+        ),
+        (
+            "put_customer_key",
+            case(
+                "/api/keys/openai/own/customer",
+                Some(json!({ "apiKey": "sk-access-test", "validate": false })),
+            ),
+        ),
+        (
+            "put_dedicated_key",
+            case(
+                "/api/keys/openai/own/dedicated",
+                Some(json!({ "apiKey": "sk-access-test", "validate": false })),
+            ),
+        ),
+        (
+            "list_key_versions",
+            case("/api/keys/openai/own/versions", None),
+        ),
+        (
+            "revoke_key_version",
+            case("/api/keys/openai/own/versions/1?kind=dedicated", None),
+        ),
         ("report_usage", case("/api/usage", Some(report))),
-        ("list_usage_events", case("/api/usage/events?tenantId=own", None)),
+        (
+            "list_usage_events",
+            case("/api/usage/events?tenantId=own", None),
+        ),
         ("get_tpc", case(tpc, None)),
         ("list_tpc_users", case(format!("{tpc}/users"), None)),
         ("list_tpc_services", case(format!("{tpc}/services"), None)),
         ("list_tpc_series", case(format!("{tpc}/series"), None)),
-        ("list_tpc_tenants", case("/api/analytics/tpc", None).operators().of_caller()),
+        (
+            "list_tpc_tenants",
+            case("/api/analytics/tpc", None).operators().of_caller(),
+        ),
         ("list_alarms", case("/api/alarms?tenantId=own", None)),
-        ("acknowledge_alarm", case(format!("/api/alarms/{alarm_id}/acknowledge"), None).operators().of_caller()),
-        ("close_alarm", case(format!("/api/alarms/{alarm_id}/close"), None).operators().of_caller()),
+        (
+            "acknowledge_alarm",
+            case(format!("/api/alarms/{alarm_id}/acknowledge"), None)
+                .operators()
+                .of_caller(),
+        ),
+        (
+            "close_alarm",
+            case(format!("/api/alarms/{alarm_id}/close"), None)
+                .operators()
+                .of_caller(),
+        ),
         ("list_audit", case("/api/audit?tenantId=own", None)),
-        ("verify_audit", case("/api/audit/verify", None).operators().of_caller()),
+        (
+            "verify_audit",
+            case("/api/audit/verify", None).operators().of_caller(),
+        ),
     ])
 }
 
@@ -85,14 +147,26 @@ async fn every_route_holds_against_everybody() {
     let own = world.token("own", &all).await;
     let stranger = world.token("strange", &all).await;
     // Something that is the tenant's own, to be looked at and revoked.
-    let tokens = world.operate(Method::GET, "/api/tokens?tenantId=own", Value::Null).await.with(200);
+    let tokens = world
+        .operate(Method::GET, "/api/tokens?tenantId=own", Value::Null)
+        .await
+        .with(200);
     let sacrifice = world.token("own", &["keys:read"]).await;
     assert!(!sacrifice.is_empty());
-    let tokens_now = world.operate(Method::GET, "/api/tokens?tenantId=own", Value::Null).await.with(200);
+    let tokens_now = world
+        .operate(Method::GET, "/api/tokens?tenantId=own", Value::Null)
+        .await
+        .with(200);
     let before = tokens["items"].as_array().unwrap().len();
-    let token_id = tokens_now["items"][before]["id"].as_str().unwrap().to_owned();
-    world.chat(&own, "model-nobody-knows").await;
-    let alarms = world.operate(Method::GET, "/api/alarms", Value::Null).await.with(200);
+    let token_id = tokens_now["items"][before]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.chat(&own, "sim-unlisted").await;
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
     let alarm_id = alarms["items"][0]["id"].as_str().unwrap().to_owned();
 
     let mut cases = cases(&token_id, &alarm_id);
@@ -101,27 +175,41 @@ async fn every_route_holds_against_everybody() {
     routes.sort_by_key(|route| route.operation_id.starts_with("revoke"));
     for route in routes {
         if route.public {
-            let answer = world.send(route.method.clone(), route.path, None, None).await;
+            let answer = world
+                .send(route.method.clone(), route.path, None, None)
+                .await;
             assert_eq!(answer.status, 200, "{} {}", route.method, route.path);
             continue;
         }
         let name = route.operation_id;
         let case = cases.remove(name).unwrap_or_else(|| {
-            panic!("the route {} {} ({name}) has no access case", route.method, route.path)
+            panic!(
+                "the route {} {} ({name}) has no access case",
+                route.method, route.path
+            )
         });
         let ask = async |token: Option<&str>| {
-            let answer = world.send(route.method.clone(), &case.path, token, case.body.as_ref()).await;
+            let answer = world
+                .send(route.method.clone(), &case.path, token, case.body.as_ref())
+                .await;
             answer.status.as_u16()
         };
         let what = format!("{} {} ({name})", route.method, case.path);
         assert_eq!(ask(None).await, 401, "{what} without a token");
         let nonsense = "dmd_".to_owned() + &"0".repeat(49);
         assert_eq!(ask(Some(&nonsense)).await, 401, "{what} with nonsense");
-        let scope = route.scope.expect("a route that is not public has a scope").as_str();
-        let others: Vec<&str> = all.iter().copied().filter(|held| {
-            // What a scope includes: cost readers may ask what usage readers may.
-            *held != scope && !(scope == "usage:read" && *held == "cost:read")
-        }).collect();
+        let scope = route
+            .scope
+            .expect("a route that is not public has a scope")
+            .as_str();
+        let others: Vec<&str> = all
+            .iter()
+            .copied()
+            .filter(|held| {
+                // What a scope includes: cost readers may ask what usage readers may.
+                *held != scope && !(scope == "usage:read" && *held == "cost:read")
+            })
+            .collect();
         let without = world.token("own", &others).await;
         assert_eq!(ask(Some(&without)).await, 403, "{what} without {scope}");
         if case.names_tenant {
@@ -130,12 +218,20 @@ async fn every_route_holds_against_everybody() {
         if case.operators_only {
             assert_eq!(ask(Some(&own)).await, 403, "{what} by a tenant");
         }
-        let right = if case.operators_only { &world.operator } else { &own };
+        let right = if case.operators_only {
+            &world.operator
+        } else {
+            &own
+        };
         let status = ask(Some(right)).await;
         assert!(
             (200..300).contains(&status) || (name == "create_tenant" && status == 409),
             "{what} with the right token: {status}"
         );
     }
-    assert!(cases.is_empty(), "cases without a route: {:?}", cases.keys());
+    assert!(
+        cases.is_empty(),
+        "cases without a route: {:?}",
+        cases.keys()
+    );
 }

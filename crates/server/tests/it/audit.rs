@@ -9,14 +9,25 @@ use crate::world::World;
 async fn some_history(world: &mut World) {
     let token = world.ready_tenant("zaxon").await;
     for _ in 0..5 {
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await.with(200);
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(&token),
+                Some(&json!({})),
+            )
+            .await
+            .with(200);
     }
     world.server.terminate();
     assert!(world.server.wait().success());
 }
 
 async fn verify(world: &World) -> Value {
-    world.operate(Method::GET, "/api/audit/verify", Value::Null).await.with(200)
+    world
+        .operate(Method::GET, "/api/audit/verify", Value::Null)
+        .await
+        .with(200)
 }
 
 fn last_segment(world: &World) -> std::path::PathBuf {
@@ -50,12 +61,21 @@ async fn a_cut_tail_is_found() {
     let text = String::from_utf8_lossy(&bytes);
     assert!(text.contains("key_reveal"), "entries are readable JSON");
     let shorter = bytes.len() - 40;
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(shorter as u64).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(shorter as u64)
+        .unwrap();
     world.start_server_again().await;
     let verdict = verify(&world).await;
     assert_eq!(verdict["ok"], false, "{verdict}");
     assert_eq!(verdict["outcome"], "truncated", "{verdict}");
-    let status = world.cli(&world.operator).args(["admin", "audit:verify"]).output().unwrap();
+    let status = world
+        .cli(&world.operator)
+        .args(["admin", "audit:verify"])
+        .output()
+        .unwrap();
     assert_eq!(status.status.code(), Some(7), "{status:?}");
 }
 
@@ -64,7 +84,14 @@ async fn nobody_is_served_when_the_chain_cannot_be_written() {
     let mut world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let lease = async |world: &World| {
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(&token),
+                Some(&json!({})),
+            )
+            .await
     };
     lease(&world).await.with(200);
     world.server.terminate();
@@ -77,9 +104,18 @@ async fn nobody_is_served_when_the_chain_cannot_be_written() {
     let mut server = diamond_test_support::ServerProcess::spawn(
         &diamond_test_support::binary("diamond-server"),
         |command| {
-            command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data);
+            command
+                .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+                .arg(&data);
         },
     );
-    assert!(!server.wait().success(), "a server without an audit log does not serve");
-    assert!(server.output().contains("audit"), "and says why: {}", server.output());
+    assert!(
+        !server.wait().success(),
+        "a server without an audit log does not serve"
+    );
+    assert!(
+        server.output().contains("audit"),
+        "and says why: {}",
+        server.output()
+    );
 }

@@ -11,18 +11,46 @@ const CANARY: &str = "sk-canary-7f3a9c5e1b8d4602-never-print-this";
 async fn the_canary_is_found_nowhere() {
     let mut world = World::start_with(&[("DIAMOND_LOG__FILTER", "trace")]).await;
     world.tenant("zaxon").await;
-    world.sim_post("/_sim/keys", json!({ "service": "openai", "value": CANARY, "state": "active" })).await;
+    world
+        .sim_post(
+            "/_sim/keys",
+            json!({ "service": "openai", "value": CANARY, "state": "active" }),
+        )
+        .await;
     let path = "/api/keys/openai/zaxon/dedicated";
-    world.operate(Method::PUT, path, json!({ "apiKey": CANARY })).await.with(200);
+    world
+        .operate(Method::PUT, path, json!({ "apiKey": CANARY }))
+        .await
+        .with(200);
     let token = world.token("zaxon", crate::world::TENANT_SCOPES).await;
-    let lease = world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await;
+    let lease = world
+        .send(
+            Method::POST,
+            "/api/keys/openai/zaxon",
+            Some(&token),
+            Some(&json!({})),
+        )
+        .await;
     assert_eq!(lease.with(200)["apiKey"], CANARY, "the canary lives");
     world.chat(&token, "gpt-4o-mini").await;
     // Everything that could go wrong with it goes wrong.
-    world.sim_post("/_sim/keys", json!({ "service": "openai", "value": CANARY, "state": "revoked" })).await;
+    world
+        .sim_post(
+            "/_sim/keys",
+            json!({ "service": "openai", "value": CANARY, "state": "revoked" }),
+        )
+        .await;
     let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "x" }] });
-    let refused = world.call("chat/completions", &token, &body).await.text().await.unwrap();
-    world.operate(Method::PUT, path, json!({ "apiKey": CANARY })).await.refused(422);
+    let refused = world
+        .call("chat/completions", &token, &body)
+        .await
+        .text()
+        .await
+        .unwrap();
+    world
+        .operate(Method::PUT, path, json!({ "apiKey": CANARY }))
+        .await
+        .refused(422);
     let mut places = vec![("the provider's refusal", refused)];
     for path in [
         "/api/audit",
@@ -44,7 +72,11 @@ async fn the_canary_is_found_nowhere() {
     }
     for entry in walk(&world.data()) {
         let bytes = std::fs::read(&entry).unwrap();
-        let found = |needle: &str| bytes.windows(needle.len()).any(|part| part == needle.as_bytes());
+        let found = |needle: &str| {
+            bytes
+                .windows(needle.len())
+                .any(|part| part == needle.as_bytes())
+        };
         assert!(!found(CANARY), "the canary is in {}", entry.display());
         assert!(!found(&token), "the token is in {}", entry.display());
     }

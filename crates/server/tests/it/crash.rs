@@ -18,7 +18,10 @@ async fn every_call_that_the_provider_served_is_one_event_after_a_kill() {
     }
     // Streams that never end by themselves while we look.
     world
-        .sim_post("/_sim/faults", json!({ "service": "openai", "kind": "slow", "ms": 60_000, "times": 1000 }))
+        .sim_post(
+            "/_sim/faults",
+            json!({ "service": "openai", "kind": "slow", "ms": 60_000, "times": "forever" }),
+        )
         .await;
     let body = json!({
         "model": "gpt-4o-mini", "stream": true,
@@ -35,8 +38,13 @@ async fn every_call_that_the_provider_served_is_one_event_after_a_kill() {
     }
     // Every one of them has reached the provider.
     loop {
-        let open = world.sim_get("/_sim/open?service=openai").await;
-        if open["open"].as_u64().unwrap() as usize >= scale() {
+        let bill = world.sim_get("/_sim/bill?service=openai").await;
+        let open = bill["calls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|call| call["open"] == true);
+        if open.count() >= scale() {
             break;
         }
         tokio::task::yield_now().await;
@@ -48,17 +56,25 @@ async fn every_call_that_the_provider_served_is_one_event_after_a_kill() {
 
     let events = world.events("zaxon").await;
     assert_eq!(events.len(), 3 + scale());
-    let lost: Vec<&Value> = events.iter().filter(|event| event["outcome"] == "lost").collect();
+    let lost: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["outcome"] == "lost")
+        .collect();
     assert_eq!(lost.len(), scale());
     for event in &lost {
         assert_eq!(event["partial"], true);
         assert_eq!(event["costBasis"], "estimated");
         assert!(nanos(&event["costUsd"]) > 0, "{event}");
     }
-    let sequences: Vec<u64> =
-        events.iter().map(|event| event["ledgerSequence"].as_u64().unwrap()).collect();
+    let sequences: Vec<u64> = events
+        .iter()
+        .map(|event| event["ledgerSequence"].as_u64().unwrap())
+        .collect();
     assert_eq!(sequences, (1..=events.len() as u64).collect::<Vec<_>>());
-    let alarms = world.operate(reqwest::Method::GET, "/api/alarms", Value::Null).await.with(200);
+    let alarms = world
+        .operate(reqwest::Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
     assert!(alarms.to_string().contains("recovered_calls"), "{alarms}");
     // A second death finds nothing more to recover.
     world.server.kill();
@@ -72,7 +88,10 @@ async fn a_polite_end_waits_for_the_stream() {
     let mut world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     world
-        .sim_post("/_sim/faults", json!({ "service": "openai", "kind": "slow", "ms": 20, "times": 1 }))
+        .sim_post(
+            "/_sim/faults",
+            json!({ "service": "openai", "kind": "slow", "ms": 20, "times": 1 }),
+        )
         .await;
     let body = json!({
         "model": "gpt-4o-mini", "stream": true,
@@ -81,7 +100,10 @@ async fn a_polite_end_waits_for_the_stream() {
     let response = world.call("chat/completions", &token, &body).await;
     world.server.terminate();
     let text = response.text().await.unwrap();
-    assert!(text.ends_with("data: [DONE]\n\n"), "the stream was cut: {text}");
+    assert!(
+        text.ends_with("data: [DONE]\n\n"),
+        "the stream was cut: {text}"
+    );
     assert!(world.server.wait().success());
     world.start_server_again().await;
     let events = world.events("zaxon").await;

@@ -10,7 +10,14 @@ async fn a_key_is_handed_out_as_it_was_put_and_every_access_is_in_the_chain() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let body = json!({ "userId": "ada", "purpose": "first contact" });
-    let answer = world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&body)).await;
+    let answer = world
+        .send(
+            Method::POST,
+            "/api/keys/openai/zaxon",
+            Some(&token),
+            Some(&body),
+        )
+        .await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let lease = answer.with(200);
     assert_eq!(lease["apiKey"], world.sim_key().await);
@@ -18,17 +25,32 @@ async fn a_key_is_handed_out_as_it_was_put_and_every_access_is_in_the_chain() {
     assert_eq!(lease["kind"], "dedicated");
     assert!(lease["expiresAt"].is_string() && lease["traceId"].is_string());
 
-    let audit = world.operate(Method::GET, "/api/audit?tenantId=zaxon", Value::Null).await.with(200);
-    let reveal = audit["items"].as_array().unwrap().iter()
-        .find(|entry| entry["action"] == "key_reveal").unwrap().clone();
+    let audit = world
+        .operate(Method::GET, "/api/audit?tenantId=zaxon", Value::Null)
+        .await
+        .with(200);
+    let reveal = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["action"] == "key_reveal")
+        .unwrap()
+        .clone();
     assert_eq!(reveal["outcome"], "granted");
     assert_eq!(reveal["userId"], "ada");
     assert_eq!(reveal["purpose"], "first contact");
     assert_eq!(reveal["version"], 1);
 
     let path = "/api/keys/openai/zaxon/versions";
-    let versions = world.send(Method::GET, path, Some(&token), None).await.with(200);
-    assert!(!versions.to_string().contains(lease["apiKey"].as_str().unwrap()));
+    let versions = world
+        .send(Method::GET, path, Some(&token), None)
+        .await
+        .with(200);
+    assert!(
+        !versions
+            .to_string()
+            .contains(lease["apiKey"].as_str().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -36,7 +58,9 @@ async fn a_new_version_takes_over_and_a_revoked_one_is_refused() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let put = async |body: Value| {
-        world.operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body).await
+        world
+            .operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body)
+            .await
     };
     // Compare-and-set: whoever believes there is none yet is told.
     let stale = json!({ "apiKey": "sk-second-key", "validate": false, "expectedVersion": 0 });
@@ -44,18 +68,38 @@ async fn a_new_version_takes_over_and_a_revoked_one_is_refused() {
     let second = json!({ "apiKey": "sk-second-key", "validate": false, "expectedVersion": 1 });
     assert_eq!(put(second).await.with(200)["version"], 2);
     let lease = async || {
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(&token),
+                Some(&json!({})),
+            )
+            .await
     };
     assert_eq!(lease().await.with(200)["apiKey"], "sk-second-key");
     let path = "/api/keys/openai/zaxon/versions";
-    let versions = world.send(Method::GET, path, Some(&token), None).await.with(200);
-    let states: Vec<&Value> =
-        versions["items"].as_array().unwrap().iter().map(|version| &version["state"]).collect();
+    let versions = world
+        .send(Method::GET, path, Some(&token), None)
+        .await
+        .with(200);
+    let states: Vec<&Value> = versions["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| &version["state"])
+        .collect();
     assert_eq!(states, ["retiring", "active"]);
-    world.send(Method::DELETE, &format!("{path}/2"), Some(&token), None).await.with(200);
+    world
+        .send(Method::DELETE, &format!("{path}/2"), Some(&token), None)
+        .await
+        .with(200);
     let refused = lease().await;
     assert_eq!(refused.status, 404, "{}", refused.json);
-    assert!(!refused.json.to_string().contains("sk-"), "an error never holds a key");
+    assert!(
+        !refused.json.to_string().contains("sk-"),
+        "an error never holds a key"
+    );
 }
 
 #[tokio::test]
@@ -72,14 +116,20 @@ async fn a_put_repeated_under_its_idempotency_key_changes_nothing() {
             .send()
             .await
             .unwrap();
-        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
     };
     let (status, first) = put("sk-the-same-key").await;
     assert_eq!((status, &first["version"]), (200, &json!(1)));
     let (status, again) = put("sk-the-same-key").await;
     assert_eq!((status, &again["version"]), (200, &json!(1)));
     let (status, other) = put("sk-another-key").await;
-    assert_eq!((status, &other["error"]["code"]), (409, &json!("request_reused")));
+    assert_eq!(
+        (status, &other["error"]["code"]),
+        (409, &json!("request_reused"))
+    );
 }
 
 #[tokio::test]
@@ -87,14 +137,27 @@ async fn a_key_that_its_provider_refuses_is_not_taken() {
     let world = World::start().await;
     world.tenant("zaxon").await;
     let body = json!({ "apiKey": "sk-nobody-knows-this-key" });
-    let answer = world.operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body).await;
+    let answer = world
+        .operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body)
+        .await;
     assert_eq!(answer.refused(422), "key_rejected");
     let path = "/api/keys/openai/zaxon/versions";
-    let versions = world.operate(Method::GET, path, Value::Null).await.with(200);
+    let versions = world
+        .operate(Method::GET, path, Value::Null)
+        .await
+        .with(200);
     assert_eq!(versions["items"], json!([]));
-    for bad in ["", "short", "with a space in it", "with\nnewline-in-it", "ümlaut-in-the-key"] {
+    for bad in [
+        "",
+        "short",
+        "with a space in it",
+        "with\nnewline-in-it",
+        "ümlaut-in-the-key",
+    ] {
         let body = json!({ "apiKey": bad, "validate": false });
-        let answer = world.operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body).await;
+        let answer = world
+            .operate(Method::PUT, "/api/keys/openai/zaxon/dedicated", body)
+            .await;
         assert_eq!(answer.status, 400, "{bad:?}");
     }
 }
@@ -104,14 +167,32 @@ async fn a_customers_own_key_goes_first_and_the_tenant_pays() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let body = json!({ "apiKey": world.sim_key().await });
-    world.send(Method::PUT, "/api/keys/openai/zaxon/customer", Some(&token), Some(&body)).await.with(200);
-    let lease = world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&json!({}))).await;
+    world
+        .send(
+            Method::PUT,
+            "/api/keys/openai/zaxon/customer",
+            Some(&token),
+            Some(&body),
+        )
+        .await
+        .with(200);
+    let lease = world
+        .send(
+            Method::POST,
+            "/api/keys/openai/zaxon",
+            Some(&token),
+            Some(&json!({})),
+        )
+        .await;
     assert_eq!(lease.with(200)["kind"], "customer");
     world.chat(&token, "gpt-4o-mini").await;
     let events = world.events("zaxon").await;
     assert_eq!(events[0]["payer"], "tenant");
     let path = "/api/analytics/tpc/zaxon?period=daily";
-    let tpc = world.send(Method::GET, path, Some(&token), None).await.with(200);
+    let tpc = world
+        .send(Method::GET, path, Some(&token), None)
+        .await
+        .with(200);
     assert_eq!(tpc["directCostUsd"], "0.000000000");
     assert_eq!(tpc["tenantPaidUsd"], events[0]["costUsd"]);
 }
@@ -121,17 +202,41 @@ async fn policy_decides_about_revealing_and_operators_must_say_why() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let lease = async |token: &str, body: Value| {
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(token), Some(&body)).await
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(token),
+                Some(&body),
+            )
+            .await
     };
     let wrong_tier = json!({ "tier": "managed-starter" });
-    assert_eq!(lease(&token, wrong_tier).await.refused(409), "tier_mismatch");
-    assert_eq!(lease(&world.operator, json!({})).await.refused(400), "purpose_required");
-    lease(&world.operator, json!({ "purpose": "incident 7" })).await.with(200);
-    let alarms = world.operate(Method::GET, "/api/alarms", Value::Null).await.with(200);
+    assert_eq!(
+        lease(&token, wrong_tier).await.refused(409),
+        "tier_mismatch"
+    );
+    assert_eq!(
+        lease(&world.operator, json!({})).await.refused(400),
+        "purpose_required"
+    );
+    lease(&world.operator, json!({ "purpose": "incident 7" }))
+        .await
+        .with(200);
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
     assert_eq!(alarms["items"][0]["code"], "operator_reveal");
     let hide = json!({ "reveal": false });
-    world.operate(Method::PATCH, "/api/tenants/zaxon", hide).await.with(200);
-    assert_eq!(lease(&token, json!({})).await.refused(403), "reveal_not_allowed");
+    world
+        .operate(Method::PATCH, "/api/tenants/zaxon", hide)
+        .await
+        .with(200);
+    assert_eq!(
+        lease(&token, json!({})).await.refused(403),
+        "reveal_not_allowed"
+    );
     // The gateway goes on: the key is used, not shown.
     world.chat(&token, "gpt-4o-mini").await;
 }
@@ -151,7 +256,9 @@ async fn strangers_find_nothing() {
         (Method::GET, "/api/tenants/zaxon"),
     ] {
         let body = (method == Method::POST).then(|| json!({}));
-        let answer = world.send(method.clone(), path, Some(&stranger), body.as_ref()).await;
+        let answer = world
+            .send(method.clone(), path, Some(&stranger), body.as_ref())
+            .await;
         assert_eq!(answer.refused(404), "tenant_not_found", "{method} {path}");
     }
 }

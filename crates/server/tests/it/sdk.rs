@@ -9,8 +9,14 @@ async fn the_official_python_sdk_works_and_costs_what_the_provider_bills() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let setup = Command::new("sh").arg(root.join("scripts/setup-venv.sh")).output().unwrap();
-    assert!(setup.status.success(), "the SDK cannot be installed: {setup:?}");
+    let setup = Command::new("sh")
+        .arg(root.join("scripts/setup-venv.sh"))
+        .output()
+        .unwrap();
+    assert!(
+        setup.status.success(),
+        "the SDK cannot be installed: {setup:?}"
+    );
     let python = root.join("target/venv/bin/python");
     let run = tokio::task::spawn_blocking({
         let (url, sim) = (world.url.clone(), world.sim_url.clone());

@@ -16,11 +16,19 @@ async fn nobody_gives_away_what_they_do_not_hold() {
         })
     };
     let make = async |body: Value| {
-        world.send(Method::POST, "/api/tokens", Some(&maker), Some(&body)).await
+        world
+            .send(Method::POST, "/api/tokens", Some(&maker), Some(&body))
+            .await
     };
     make(new(&["keys:read"])).await.with(201);
-    assert_eq!(make(new(&["keys:reveal"])).await.refused(403), "scope_not_held");
-    assert_eq!(make(new(&["operator"])).await.refused(400), "operator_of_tenant");
+    assert_eq!(
+        make(new(&["keys:reveal"])).await.refused(403),
+        "scope_not_held"
+    );
+    assert_eq!(
+        make(new(&["operator"])).await.refused(400),
+        "operator_of_tenant"
+    );
     let mut platform = new(&["keys:read"]);
     platform["tenantId"] = Value::Null;
     assert_eq!(make(platform).await.status, 403);
@@ -30,14 +38,27 @@ async fn nobody_gives_away_what_they_do_not_hold() {
 async fn a_revoked_token_stops_at_once_and_stays_revoked_over_a_restart() {
     let mut world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
-    let tokens = world.operate(Method::GET, "/api/tokens?tenantId=zaxon", Value::Null).await.with(200);
+    let tokens = world
+        .operate(Method::GET, "/api/tokens?tenantId=zaxon", Value::Null)
+        .await
+        .with(200);
     let id = tokens["items"][0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/tokens/{id}");
-    let revoked = world.operate(Method::DELETE, &path, Value::Null).await.with(200);
+    let revoked = world
+        .operate(Method::DELETE, &path, Value::Null)
+        .await
+        .with(200);
     assert!(revoked["revokedAt"].is_string());
     let lease = async |world: &World| {
         let body = json!({});
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(&token), Some(&body)).await
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(&token),
+                Some(&body),
+            )
+            .await
     };
     assert_eq!(lease(&world).await.refused(401), "revoked_token");
     world.server.terminate();
@@ -58,17 +79,33 @@ async fn a_token_is_held_to_its_user_its_services_and_its_addresses() {
         for (name, value) in restriction.as_object().unwrap() {
             body[name] = value.clone();
         }
-        let made = world.operate(Method::POST, "/api/tokens", body).await.with(201);
+        let made = world
+            .operate(Method::POST, "/api/tokens", body)
+            .await
+            .with(201);
         made["token"].as_str().unwrap().to_owned()
     };
     let lease = async |token: &str, body: Value| {
-        world.send(Method::POST, "/api/keys/openai/zaxon", Some(token), Some(&body)).await
+        world
+            .send(
+                Method::POST,
+                "/api/keys/openai/zaxon",
+                Some(token),
+                Some(&body),
+            )
+            .await
     };
     let bound = make(json!({ "userId": "ada" })).await;
     lease(&bound, json!({ "userId": "ada" })).await.with(200);
-    assert_eq!(lease(&bound, json!({ "userId": "bob" })).await.refused(403), "user_mismatch");
+    assert_eq!(
+        lease(&bound, json!({ "userId": "bob" })).await.refused(403),
+        "user_mismatch"
+    );
     let elsewhere = make(json!({ "addresses": ["192.0.2.0/24"] })).await;
-    assert_eq!(lease(&elsewhere, json!({})).await.refused(403), "address_not_allowed");
+    assert_eq!(
+        lease(&elsewhere, json!({})).await.refused(403),
+        "address_not_allowed"
+    );
     let here = make(json!({ "addresses": ["127.0.0.0/8"], "services": ["openai"] })).await;
     lease(&here, json!({})).await.with(200);
 }
@@ -78,9 +115,18 @@ async fn the_first_start_alone_makes_an_operators_token() {
     let mut world = World::start().await;
     let file = world.data().join("operator-token");
     use std::os::unix::fs::PermissionsExt;
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(world.server.output().contains("operator-token"), "the log says where it is");
-    assert!(!world.server.output().contains(&world.operator), "the log does not say the token");
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        world.server.output().contains("operator-token"),
+        "the log says where it is"
+    );
+    assert!(
+        !world.server.output().contains(&world.operator),
+        "the log does not say the token"
+    );
     std::fs::remove_file(&file).unwrap();
     world.server.terminate();
     assert!(world.server.wait().success());
@@ -89,6 +135,12 @@ async fn the_first_start_alone_makes_an_operators_token() {
     let operator = world.operator.clone();
     std::fs::write(&file, "not a token").unwrap();
     world.start_server_again().await;
-    assert_eq!(std::fs::read_to_string(data.join("operator-token")).unwrap(), "not a token");
-    world.send(Method::GET, "/api/tenants", Some(&operator), None).await.with(200);
+    assert_eq!(
+        std::fs::read_to_string(data.join("operator-token")).unwrap(),
+        "not a token"
+    );
+    world
+        .send(Method::GET, "/api/tenants", Some(&operator), None)
+        .await
+        .with(200);
 }

@@ -9,21 +9,34 @@ use crate::world::World;
 async fn the_worked_case() {
     let world = World::start().await;
     world.tenant("zaxon").await;
-    let token = world.token("zaxon", &["usage:import", "usage:read", "cost:read"]).await;
+    let token = world
+        .token("zaxon", &["usage:import", "usage:read", "cost:read"])
+        .await;
     // Four users: 1.00, 2.00, 3.00 and 10.00 dollars.
-    let reports: Vec<Value> = [("ada", "1.00"), ("bob", "2.00"), ("cyd", "3.00"), ("dan", "10.00")]
-        .iter()
-        .map(|(user, cost)| {
-            json!({
-                "id": user, "userId": user, "service": "openai", "model": "gpt-4o-mini",
-                "quantities": { "requests": 1 }, "costUsd": cost,
-            })
+    let reports: Vec<Value> = [
+        ("ada", "1.00"),
+        ("bob", "2.00"),
+        ("cyd", "3.00"),
+        ("dan", "10.00"),
+    ]
+    .iter()
+    .map(|(user, cost)| {
+        json!({
+            "id": user, "userId": user, "service": "openai", "model": "gpt-4o-mini",
+            "quantities": { "requests": 1 }, "costUsd": cost,
         })
-        .collect();
+    })
+    .collect();
     let body = Value::from(reports);
-    world.send(Method::POST, "/api/usage", Some(&token), Some(&body)).await.with(200);
+    world
+        .send(Method::POST, "/api/usage", Some(&token), Some(&body))
+        .await
+        .with(200);
     let path = "/api/analytics/tpc/zaxon?period=daily";
-    let tpc = world.send(Method::GET, path, Some(&token), None).await.with(200);
+    let tpc = world
+        .send(Method::GET, path, Some(&token), None)
+        .await
+        .with(200);
     // Direct 16.00; SG&A 10 % = 1.60; compliance 5 % = 0.80; together 18.40.
     assert_eq!(tpc["directCostUsd"], "16.000000000");
     assert_eq!(tpc["sgaUsd"], "1.600000000");
@@ -54,12 +67,24 @@ async fn who_may_not_see_cost_sees_charges() {
     world.chat(&all, "gpt-4o-mini").await;
     let token = world.token("zaxon", &["usage:read"]).await;
     let path = "/api/analytics/tpc/zaxon?period=daily";
-    let tpc = world.send(Method::GET, path, Some(&token), None).await.with(200);
-    for hidden in ["directCostUsd", "sgaUsd", "complianceUsd", "tpcUsd", "profitUsd"] {
+    let tpc = world
+        .send(Method::GET, path, Some(&token), None)
+        .await
+        .with(200);
+    for hidden in [
+        "directCostUsd",
+        "sgaUsd",
+        "complianceUsd",
+        "tpcUsd",
+        "profitUsd",
+    ] {
         assert!(tpc[hidden].is_null(), "{hidden} is shown: {tpc}");
     }
     assert_ne!(tpc["chargeUsd"], "0.000000000");
-    let events = world.send(Method::GET, "/api/usage/events", Some(&token), None).await.with(200);
+    let events = world
+        .send(Method::GET, "/api/usage/events", Some(&token), None)
+        .await
+        .with(200);
     assert!(events["items"][0]["costUsd"].is_null());
 }
 

@@ -16,20 +16,35 @@ fn report(id: &str, input_tokens: u64) -> Value {
 async fn a_report_is_priced_once_however_often_it_is_told() {
     let mut world = World::start().await;
     world.tenant("zaxon").await;
-    let token = world.token("zaxon", &["usage:write", "usage:read", "cost:read"]).await;
+    let token = world
+        .token("zaxon", &["usage:write", "usage:read", "cost:read"])
+        .await;
     let tell = async |world: &World, body: Value| {
-        let answer = world.send(Method::POST, "/api/usage", Some(&token), Some(&body)).await;
+        let answer = world
+            .send(Method::POST, "/api/usage", Some(&token), Some(&body))
+            .await;
         let verdicts = answer.with(200);
-        verdicts["items"].as_array().unwrap().iter().map(|verdict| verdict["verdict"].clone()).collect::<Vec<_>>()
+        verdicts["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|verdict| verdict["verdict"].clone())
+            .collect::<Vec<_>>()
     };
     let batch = json!([report("a", 1000), report("b", 2000), report("a", 1000)]);
-    assert_eq!(tell(&world, batch.clone()).await, ["accepted", "accepted", "duplicate"]);
+    assert_eq!(
+        tell(&world, batch.clone()).await,
+        ["accepted", "accepted", "duplicate"]
+    );
     assert_eq!(tell(&world, report("a", 1000)).await, ["duplicate"]);
     assert_eq!(tell(&world, report("a", 1001)).await, ["conflict"]);
     world.server.terminate();
     assert!(world.server.wait().success());
     world.start_server_again().await;
-    assert_eq!(tell(&world, batch).await, ["duplicate", "duplicate", "duplicate"]);
+    assert_eq!(
+        tell(&world, batch).await,
+        ["duplicate", "duplicate", "duplicate"]
+    );
 
     let events = world.events("zaxon").await;
     assert_eq!(events.len(), 2);
@@ -53,26 +68,45 @@ async fn a_bad_report_does_not_stop_the_good_ones() {
     let mut unknown = report("unknown", 1);
     unknown["model"] = json!("a-model-of-the-future");
     let body = json!([future, priced, unknown, report("good", 1)]);
-    let answer = world.send(Method::POST, "/api/usage", Some(&token), Some(&body)).await.with(200);
+    let answer = world
+        .send(Method::POST, "/api/usage", Some(&token), Some(&body))
+        .await
+        .with(200);
     let items = answer["items"].as_array().unwrap();
     let verdicts: Vec<&Value> = items.iter().map(|verdict| &verdict["verdict"]).collect();
     assert_eq!(verdicts, ["invalid", "invalid", "accepted", "accepted"]);
-    assert!(items[1]["message"].as_str().unwrap().contains("usage:import"));
+    assert!(
+        items[1]["message"]
+            .as_str()
+            .unwrap()
+            .contains("usage:import")
+    );
     assert_eq!(items[2]["costBasis"], "unpriced");
-    let alarms = world.operate(Method::GET, "/api/alarms", Value::Null).await.with(200);
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
     assert_eq!(alarms["items"][0]["code"], "unpriced_usage");
-    assert_eq!(alarms["items"][0]["subject"], "openai/a-model-of-the-future");
+    assert_eq!(
+        alarms["items"][0]["subject"],
+        "openai/a-model-of-the-future"
+    );
 }
 
 #[tokio::test]
 async fn only_importers_say_what_it_cost() {
     let world = World::start().await;
     world.tenant("zaxon").await;
-    let token = world.token("zaxon", &["usage:write", "usage:import", "cost:read"]).await;
+    let token = world
+        .token("zaxon", &["usage:write", "usage:import", "cost:read"])
+        .await;
     let mut imported = report("import", 1);
     imported["costUsd"] = json!("1.000000001");
     imported["timestamp"] = json!("2026-11-22T10:00:00Z");
-    let answer = world.send(Method::POST, "/api/usage", Some(&token), Some(&imported)).await.with(200);
+    let answer = world
+        .send(Method::POST, "/api/usage", Some(&token), Some(&imported))
+        .await
+        .with(200);
     assert_eq!(answer["items"][0]["costUsd"], "1.000000001");
     let events = world.events("zaxon").await;
     assert_eq!(events[0]["costBasis"], "provider_reported");

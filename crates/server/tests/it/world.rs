@@ -54,7 +54,8 @@ impl Answer {
     pub fn refused(self, status: u16) -> String {
         let json = self.with(status);
         let code = json["error"]["code"].as_str();
-        code.unwrap_or_else(|| panic!("no error code in {json}")).to_owned()
+        code.unwrap_or_else(|| panic!("no error code in {json}"))
+            .to_owned()
     }
 }
 
@@ -121,19 +122,26 @@ impl World {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, headers, json }
+        Answer {
+            status,
+            headers,
+            json,
+        }
     }
 
     /// As the operator.
     pub async fn operate(&self, method: Method, path: &str, body: Value) -> Answer {
         let body = (!body.is_null()).then_some(body);
-        self.send(method, path, Some(&self.operator), body.as_ref()).await
+        self.send(method, path, Some(&self.operator), body.as_ref())
+            .await
     }
 
     /// Makes a tenant.
     pub async fn tenant(&self, id: &str) {
         let body = json!({ "id": id, "tier": "managed-enterprise" });
-        self.operate(Method::POST, "/api/tenants", body).await.with(201);
+        self.operate(Method::POST, "/api/tenants", body)
+            .await
+            .with(201);
     }
 
     /// Makes a tenant's token with these scopes.
@@ -142,7 +150,10 @@ impl World {
             "tenantId": tenant, "name": "test", "owner": "tests", "purpose": "a test",
             "scopes": scopes,
         });
-        let made = self.operate(Method::POST, "/api/tokens", body).await.with(201);
+        let made = self
+            .operate(Method::POST, "/api/tokens", body)
+            .await
+            .with(201);
         made["token"].as_str().unwrap().to_owned()
     }
 
@@ -171,14 +182,25 @@ impl World {
     /// Asks the simulator.
     pub async fn sim_get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.sim_url);
-        self.client.get(url).send().await.unwrap().json().await.unwrap()
+        self.client
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
     }
 
     /// Tells the simulator.
     pub async fn sim_post(&self, path: &str, body: Value) {
         let url = format!("{}{path}", self.sim_url);
         let answer = self.client.post(url).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
     }
 
     /// A call through the gateway.
@@ -203,7 +225,10 @@ impl World {
     /// All events of a tenant, as the operator sees them.
     pub async fn events(&self, tenant: &str) -> Vec<Value> {
         let path = format!("/api/usage/events?tenantId={tenant}&limit=1000");
-        let page = self.operate(Method::GET, &path, Value::Null).await.with(200);
+        let page = self
+            .operate(Method::GET, &path, Value::Null)
+            .await
+            .with(200);
         page["items"].as_array().unwrap().clone()
     }
 
@@ -230,7 +255,10 @@ async fn serve(
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data)
             .env("DIAMOND_LOG__FORMAT", "json")
-            .env("DIAMOND_SERVICES__OPENAI__BASE_URL", format!("{sim_url}/openai"))
+            .env(
+                "DIAMOND_SERVICES__OPENAI__BASE_URL",
+                format!("{sim_url}/openai"),
+            )
             .envs(environment.iter().map(|(name, value)| (name, value)));
     });
     let line = server.line_with("\"serving\"").await;
@@ -251,5 +279,9 @@ fn address_in(line: &str) -> String {
 
 /// Half a dozen decimal digits behind the point are not enough: nano-dollars, exactly.
 pub fn nanos(text: &Value) -> i128 {
-    text.as_str().unwrap().parse::<diamond_domain::Money>().unwrap().nanos()
+    text.as_str()
+        .unwrap()
+        .parse::<diamond_domain::Money>()
+        .unwrap()
+        .nanos()
 }
