@@ -8,6 +8,7 @@ mod keys;
 mod request;
 mod routes;
 mod stream;
+mod tools;
 mod usage;
 
 use bytes::Bytes;

@@ -21,324 +21,73 @@ type Row = (
 );
 
 /// The first row that fits counts, so what is called most stands first.
+#[rustfmt::skip]
 const ROWS: &[Row] = &[
-    (
-        "POST",
-        "chat/completions",
-        "chat.completions",
-        Usage,
-        Json,
-        true,
-    ),
+    ("POST", "chat/completions", "chat.completions", Usage, Json, true),
     ("POST", "responses", "responses", Usage, Json, true),
     ("POST", "embeddings", "embeddings", Usage, Json, false),
     ("GET", "models", "models.list", Free, Opaque, false),
     ("GET", "models/*", "models.get", Free, Opaque, false),
     ("DELETE", "models/*", "models.delete", Free, Opaque, false),
     ("POST", "completions", "completions", Usage, Json, true),
-    (
-        "POST",
-        "responses/compact",
-        "responses.compact",
-        Usage,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "responses/input_tokens",
-        "responses.input_tokens",
-        Free,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "responses/*/cancel",
-        "responses.cancel",
-        Free,
-        Opaque,
-        false,
-    ),
+    ("POST", "responses/compact", "responses.compact", Usage, Json, false),
+    ("POST", "responses/input_tokens", "responses.input_tokens", Free, Json, false),
+    ("POST", "responses/*/cancel", "responses.cancel", Free, Opaque, false),
     ("GET", "responses/**", "responses.get", Free, Opaque, true),
-    (
-        "DELETE",
-        "responses/*",
-        "responses.delete",
-        Free,
-        Opaque,
-        false,
-    ),
+    ("DELETE", "responses/*", "responses.delete", Free, Opaque, false),
     ("POST", "decisions", "decisions", Usage, Json, false),
     ("POST", "audio/speech", "audio.speech", Measured, Json, true),
-    (
-        "POST",
-        "audio/transcriptions",
-        "audio.transcriptions",
-        Usage,
-        Multipart,
-        true,
-    ),
-    (
-        "POST",
-        "audio/translations",
-        "audio.translations",
-        Usage,
-        Multipart,
-        false,
-    ),
+    ("POST", "audio/transcriptions", "audio.transcriptions", Usage, Multipart, true),
+    ("POST", "audio/translations", "audio.translations", Usage, Multipart, false),
     ("*", "audio/voices/**", "audio.voices", Free, Opaque, false),
-    (
-        "*",
-        "audio/voice_consents/**",
-        "audio.voice_consents",
-        Free,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "images/generations",
-        "images.generations",
-        Usage,
-        Json,
-        true,
-    ),
-    (
-        "POST",
-        "images/edits",
-        "images.edits",
-        Usage,
-        Multipart,
-        true,
-    ),
-    (
-        "POST",
-        "images/variations",
-        "images.variations",
-        Measured,
-        Multipart,
-        false,
-    ),
+    ("*", "audio/voice_consents/**", "audio.voice_consents", Free, Opaque, false),
+    ("POST", "images/generations", "images.generations", Usage, Json, true),
+    ("POST", "images/edits", "images.edits", Usage, Multipart, true),
+    ("POST", "images/variations", "images.variations", Measured, Multipart, false),
     ("POST", "moderations", "moderations", Free, Json, false),
     // Stored conversations cost nothing to look at.
-    (
-        "GET",
-        "chat/completions/**",
-        "chat.completions.get",
-        Free,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "chat/completions/*",
-        "chat.completions.update",
-        Free,
-        Json,
-        false,
-    ),
-    (
-        "DELETE",
-        "chat/completions/*",
-        "chat.completions.delete",
-        Free,
-        Opaque,
-        false,
-    ),
-    (
-        "*",
-        "conversations/**",
-        "conversations",
-        Free,
-        Opaque,
-        false,
-    ),
+    ("GET", "chat/completions/**", "chat.completions.get", Free, Opaque, false),
+    ("POST", "chat/completions/*", "chat.completions.update", Free, Json, false),
+    ("DELETE", "chat/completions/*", "chat.completions.delete", Free, Opaque, false),
+    ("*", "conversations/**", "conversations", Free, Opaque, false),
     // Storage is billed by time, not by call; the provider's report brings it.
     ("*", "files/**", "files", Free, Opaque, false),
     ("*", "uploads/**", "uploads", Free, Opaque, false),
-    (
-        "*",
-        "vector_stores/**",
-        "vector_stores",
-        Free,
-        Opaque,
-        false,
-    ),
+    ("*", "vector_stores/**", "vector_stores", Free, Opaque, false),
     ("*", "skills/**", "skills", Free, Opaque, false),
     // A sandbox is billed when it is opened.
-    (
-        "POST",
-        "containers",
-        "containers.create",
-        Measured,
-        Json,
-        false,
-    ),
+    ("POST", "containers", "containers.create", Measured, Json, false),
     ("*", "containers/**", "containers", Free, Opaque, false),
     // Work that costs later.
     ("POST", "batches", "batches.create", Deferred, Json, false),
     ("*", "batches/**", "batches", Free, Opaque, false),
-    (
-        "POST",
-        "fine_tuning/jobs",
-        "fine_tuning.jobs.create",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "fine_tuning/jobs/*/resume",
-        "fine_tuning.jobs.resume",
-        Deferred,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "fine_tuning/alpha/graders/run",
-        "fine_tuning.graders.run",
-        Deferred,
-        Json,
-        false,
-    ),
+    ("POST", "fine_tuning/jobs", "fine_tuning.jobs.create", Deferred, Json, false),
+    ("POST", "fine_tuning/jobs/*/resume", "fine_tuning.jobs.resume", Deferred, Opaque, false),
+    ("POST", "fine_tuning/alpha/graders/run", "fine_tuning.graders.run", Deferred, Json, false),
     ("*", "fine_tuning/**", "fine_tuning", Free, Opaque, false),
-    (
-        "POST",
-        "evals/*/runs",
-        "evals.runs.create",
-        Deferred,
-        Json,
-        false,
-    ),
+    ("POST", "evals/*/runs", "evals.runs.create", Deferred, Json, false),
     ("*", "evals/**", "evals", Free, Opaque, false),
-    (
-        "POST",
-        "videos",
-        "videos.create",
-        Deferred,
-        Multipart,
-        false,
-    ),
-    (
-        "POST",
-        "videos/*/remix",
-        "videos.remix",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "videos/edits",
-        "videos.edits",
-        Deferred,
-        Multipart,
-        false,
-    ),
-    (
-        "POST",
-        "videos/extensions",
-        "videos.extensions",
-        Deferred,
-        Multipart,
-        false,
-    ),
-    (
-        "POST",
-        "videos/characters",
-        "videos.characters",
-        Deferred,
-        Multipart,
-        false,
-    ),
+    ("POST", "videos", "videos.create", Deferred, Multipart, false),
+    ("POST", "videos/*/remix", "videos.remix", Deferred, Json, false),
+    ("POST", "videos/edits", "videos.edits", Deferred, Multipart, false),
+    ("POST", "videos/extensions", "videos.extensions", Deferred, Multipart, false),
+    ("POST", "videos/characters", "videos.characters", Deferred, Multipart, false),
     ("*", "videos/**", "videos", Free, Opaque, false),
-    (
-        "POST",
-        "content_provenance_checks",
-        "content_provenance_checks",
-        Deferred,
-        Opaque,
-        false,
-    ),
+    ("POST", "content_provenance_checks", "content_provenance_checks", Deferred, Opaque, false),
     // Short-lived tokens: what their holder does passes us by.
-    (
-        "POST",
-        "realtime/client_secrets",
-        "realtime.client_secrets",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/sessions",
-        "realtime.sessions",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/transcription_sessions",
-        "realtime.sessions",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/translations/client_secrets",
-        "realtime.client_secrets",
-        Deferred,
-        Json,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/calls",
-        "realtime.calls",
-        Deferred,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/calls/*/accept",
-        "realtime.calls",
-        Deferred,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "realtime/calls/**",
-        "realtime.calls.control",
-        Free,
-        Opaque,
-        false,
-    ),
-    (
-        "POST",
-        "chatkit/sessions",
-        "chatkit.sessions.create",
-        Deferred,
-        Json,
-        false,
-    ),
+    ("POST", "realtime/client_secrets", "realtime.client_secrets", Deferred, Json, false),
+    ("POST", "realtime/sessions", "realtime.sessions", Deferred, Json, false),
+    ("POST", "realtime/transcription_sessions", "realtime.sessions", Deferred, Json, false),
+    ("POST", "realtime/translations/client_secrets", "realtime.client_secrets", Deferred, Json, false),
+    ("POST", "realtime/calls", "realtime.calls", Deferred, Opaque, false),
+    ("POST", "realtime/calls/*/accept", "realtime.calls", Deferred, Opaque, false),
+    ("POST", "realtime/calls/**", "realtime.calls.control", Free, Opaque, false),
+    ("POST", "chatkit/sessions", "chatkit.sessions.create", Deferred, Json, false),
     ("*", "chatkit/**", "chatkit", Free, Opaque, false),
     // Runs state their usage in their stream only.
     ("POST", "threads/runs", "threads.runs", Usage, Json, true),
     ("POST", "threads/*/runs", "threads.runs", Usage, Json, true),
-    (
-        "POST",
-        "threads/*/runs/*/submit_tool_outputs",
-        "threads.runs",
-        Usage,
-        Json,
-        true,
-    ),
+    ("POST", "threads/*/runs/*/submit_tool_outputs", "threads.runs", Usage, Json, true),
     ("*", "threads/**", "threads", Free, Opaque, false),
     ("*", "assistants/**", "assistants", Free, Opaque, false),
 ];
@@ -442,75 +191,4 @@ fn fits(pattern: &str, path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn operation(method: &str, path: &str) -> Result<&'static str, &'static str> {
-        match classify(&method.parse().unwrap(), path) {
-            Classified::Forward(route) => Ok(route.operation),
-            Classified::Refuse(refused) => Err(refused.code),
-        }
-    }
-
-    #[test]
-    fn every_path_of_the_api_has_a_class() {
-        // Paths and methods of OpenAI's OpenAPI document.
-        let paths = include_str!("../../fixtures/openai/paths.txt");
-        for line in paths.lines() {
-            let mut words = line.split(' ');
-            let path = words.next().unwrap();
-            let concrete: String = path
-                .split('/')
-                .map(|segment| {
-                    if segment.starts_with('{') {
-                        "abc_123"
-                    } else {
-                        segment
-                    }
-                })
-                .collect::<Vec<_>>()
-                .join("/");
-            for method in words {
-                let class = operation(method, &format!("/v1{concrete}"));
-                if path.starts_with("/organization") || path.starts_with("/projects") {
-                    assert_eq!(class, Err("management_route_refused"), "{method} {path}");
-                } else {
-                    assert!(class.is_ok_and(|name| name != "unknown"), "{method} {path}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn ways_around_are_closed() {
-        for path in [
-            "/v1/organization/admin_api_keys",
-            "/v1/Organization/projects",
-            "/v1/organization;x=1/costs",
-            "/v1/organizations",
-            "/organization/users",
-            "/v1//organization/users",
-            "/dashboard/billing/usage",
-        ] {
-            assert_eq!(
-                operation("GET", path),
-                Err("management_route_refused"),
-                "{path}"
-            );
-        }
-        assert_eq!(
-            operation("POST", "/chat/completions"),
-            Err("path_without_version")
-        );
-        assert_eq!(
-            operation("GET", "/v1/realtime"),
-            Err("websocket_not_supported")
-        );
-        assert_eq!(operation("POST", "/v1/brand/new"), Ok("unknown"));
-        assert_eq!(operation("PUT", "/v1/chat/completions"), Ok("unknown"));
-        assert_eq!(
-            operation("POST", "/v1/chat/completions/"),
-            Ok("chat.completions")
-        );
-    }
-}
+mod tests;
