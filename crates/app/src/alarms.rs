@@ -21,6 +21,8 @@ type Subject = (diamond_domain::AlarmCode, Option<TenantId>, String);
 pub struct AlarmRecorder {
     waiting: Mutex<BTreeMap<Subject, (String, u64)>>,
     arrived: Notify,
+    /// One writer at a time: whoever asks for alarms waits for those on their way.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl AlarmRecorder {
@@ -36,6 +38,7 @@ impl AlarmRecorder {
 
     /// Writes down what waits; what could not be written waits on.
     pub(crate) async fn write(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
+        let _writing = self.writing.lock().await;
         let waiting = std::mem::take(&mut *self.waiting.lock());
         let mut failure = None;
         for ((code, tenant, subject), (detail, count)) in waiting {

@@ -236,34 +236,6 @@ pub struct UsageEvent {
     pub report_digest: Option<String>,
 }
 
-impl UsageEvent {
-    /// What tells this content from another under the same id: the reporter's digest, or a hash
-    /// of everything but what the ledger adds.
-    #[must_use]
-    pub fn content_digest(&self) -> u128 {
-        let mut hasher = blake3::Hasher::new();
-        match &self.report_digest {
-            Some(digest) => {
-                hasher.update(b"report").update(digest.as_bytes());
-            }
-            None => {
-                let bare = Self {
-                    ledger_sequence: None,
-                    ingested_at: None,
-                    ..self.clone()
-                };
-                // Serialising plain data into memory cannot fail; were it to, no two would match.
-                hasher
-                    .update(b"event")
-                    .update(&serde_json::to_vec(&bare).unwrap_or_default());
-            }
-        }
-        let mut bits = [0_u8; 16];
-        bits.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        u128::from_be_bytes(bits)
-    }
-}
-
 /// A call that is about to be forwarded: what is known before the answer.
 ///
 /// It enters the journal first. If the process dies, recovery turns it into one `partial` event.

@@ -229,9 +229,20 @@ pub(crate) fn abandoned_record(call: EventId, now: Timestamp) -> Vec<u8> {
     .write()
 }
 
+/// What tells an event's content from another under the same id: for a report the digest of what
+/// the reporter said (what we made of it may differ the next time), else all of it.
 pub(crate) fn content_hash(json: &[u8]) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Reported<'a> {
+        #[serde(default, borrow)]
+        report_digest: Option<&'a str>,
+    }
+    let digest = serde_json::from_slice(json)
+        .ok()
+        .and_then(|event: Reported<'_>| event.report_digest);
     let mut bytes = [0; 8];
-    bytes.copy_from_slice(&blake3::hash(json).as_bytes()[..8]);
+    let hash = blake3::hash(digest.map_or(json, str::as_bytes));
+    bytes.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(bytes)
 }
 

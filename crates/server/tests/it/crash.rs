@@ -34,7 +34,7 @@ async fn every_call_that_the_provider_served_is_one_event_after_a_kill() {
             .post(format!("{}/gateway/openai/v1/chat/completions", world.url))
             .bearer_auth(&token)
             .json(&body);
-        calls.spawn(async move { request.send().await.map(|_| ()) });
+        calls.spawn(async move { request.send().await?.bytes().await });
     }
     // Every one of them has reached the provider.
     loop {

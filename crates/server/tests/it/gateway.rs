@@ -112,7 +112,7 @@ async fn an_answer_passes_byte_for_byte() {
         .unwrap();
     assert_eq!(received, sent);
     assert_eq!(
-        serde_json::from_str::<Value>(last["request"]["body"].as_str().unwrap()).unwrap(),
+        serde_json::from_str::<Value>(last["request"]["bodyText"].as_str().unwrap()).unwrap(),
         body
     );
 }

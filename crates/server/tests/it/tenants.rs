@@ -30,7 +30,7 @@ async fn a_tenant_is_made_once_looked_at_and_suspended() {
             .await
     };
     lease().await.with(200);
-    let suspend = json!({ "suspended": true });
+    let suspend = json!({ "status": "suspended" });
     world
         .operate(Method::PATCH, "/api/tenants/zaxon", suspend)
         .await
@@ -38,7 +38,7 @@ async fn a_tenant_is_made_once_looked_at_and_suspended() {
     assert_eq!(lease().await.refused(403), "tenant_suspended");
     let call = world.call("models", &token, &json!({})).await;
     assert_eq!(call.status(), 403);
-    let resume = json!({ "suspended": false });
+    let resume = json!({ "status": "active" });
     world
         .operate(Method::PATCH, "/api/tenants/zaxon", resume)
         .await
@@ -61,7 +61,7 @@ async fn names_that_would_confuse_secrets_are_refused_with_the_rule() {
         let refused = world
             .operate(Method::POST, "/api/tenants", body)
             .await
-            .with(400);
+            .with(422);
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains(rule), "{id}: {message}");
     }
