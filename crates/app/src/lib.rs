@@ -26,7 +26,7 @@ mod usage;
 pub use alarms::AlarmRecorder;
 pub use anchor::AUDIT_CHAIN;
 pub use app::{App, AppParts, AppSettings};
-pub use bootstrap::{FirstStart, bootstrap};
+pub use bootstrap::{BootstrapError, FirstStart, bootstrap};
 pub use context::RequestContext;
 pub use error::{AppError, AppErrorKind};
 pub use health::{Check, Readiness};

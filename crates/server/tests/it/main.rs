@@ -1,6 +1,13 @@
 //! The whole system from outside: real processes, real files, real HTTP, the real command line.
 //! Only the AI services are simulated, by `diamond-sim`, which shares no code with us.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod access;
 mod audit;
 mod canary;

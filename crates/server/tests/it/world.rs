@@ -23,7 +23,8 @@ pub const TENANT_SCOPES: &[&str] = &[
 
 /// The outside world and the system under test.
 pub struct World {
-    pub sim: ServerProcess,
+    /// Runs as long as this lives.
+    _sim: ServerProcess,
     pub sim_url: String,
     pub server: ServerProcess,
     pub url: String,
@@ -80,7 +81,7 @@ impl World {
         let (server, url) = serve(&dir, &sim_url, &environment).await;
         let operator = std::fs::read_to_string(dir.path().join("data/operator-token")).unwrap();
         Self {
-            sim,
+            _sim: sim,
             sim_url,
             server,
             url,
