@@ -34,9 +34,9 @@ impl Default for UsageJournalOptions {
 }
 
 /// Usage events and opened calls in a journal (`events/`), names of users in a dictionary beside
-/// it (`users/`). It is an [`EventSink`], and what the ledger reads.
+/// it (`users/`). It is an [`EventSink`](crate::EventSink), and what the ledger reads.
 ///
-/// [`EventSink::open`] hands its record to the operating system and does not wait for the disk,
+/// [`EventSink::open`](crate::EventSink::open) hands its record to the operating system and does not wait for the disk,
 /// but for the first call of a new user, whose code must be durable first: one flush.
 ///
 /// The facts of the deduplication window are in memory, about a hundred bytes each.
