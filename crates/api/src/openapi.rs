@@ -15,7 +15,8 @@ use utoipa::{
 };
 
 use crate::{
-    RouteInfo, alarms, analytics, audit, keys, operations, routes::routes, tenants, tokens, usage,
+    RouteInfo,
+    routes::{Paths, routes},
 };
 
 const SCHEME: &str = "accessToken";
@@ -27,38 +28,6 @@ const SCHEME: &str = "accessToken";
         description = "Brokers the keys of AI services for tenants, meters every call, and shows \
             its True Production Cost. JSON in camelCase, money as decimal strings, times in RFC \
             3339 UTC; lists take `limit` and `cursor` and answer `items` and `nextCursor`.",
-    ),
-    paths(
-        keys::lease_key,
-        keys::put_customer_key,
-        keys::put_dedicated_key,
-        keys::list_key_versions,
-        keys::revoke_key_version,
-        keys::list_keys,
-        tenants::create_tenant,
-        tenants::list_tenants,
-        tenants::get_tenant,
-        tenants::update_tenant,
-        tokens::create_token,
-        tokens::list_tokens,
-        tokens::get_token,
-        tokens::revoke_token,
-        usage::report_usage,
-        usage::list_usage_events,
-        analytics::get_tpc,
-        analytics::list_tpc_users,
-        analytics::list_tpc_services,
-        analytics::list_tpc_series,
-        analytics::list_tpc_tenants,
-        alarms::list_alarms,
-        alarms::acknowledge_alarm,
-        alarms::close_alarm,
-        audit::list_audit,
-        audit::verify_audit,
-        operations::get_health,
-        operations::get_readiness,
-        operations::get_metrics,
-        operations::get_openapi,
     ),
     components(schemas(ErrorResponse))
 )]
@@ -99,6 +68,7 @@ const ERRORS: [(u16, &str, &str); 11] = [
 #[must_use]
 pub fn openapi() -> OpenApi {
     let mut document = Document::openapi();
+    document.merge(Paths::openapi());
     let components = document.components.get_or_insert_default();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)

@@ -47,6 +47,45 @@ pub fn routes() -> Vec<RouteInfo> {
     table().into_iter().map(|route| route.info).collect()
 }
 
+/// The handlers of the table, which describe themselves for the OpenAPI document. A test holds
+/// this against the table.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(
+        keys::lease_key,
+        keys::put_customer_key,
+        keys::put_dedicated_key,
+        keys::list_key_versions,
+        keys::revoke_key_version,
+        keys::list_keys,
+        tenants::create_tenant,
+        tenants::list_tenants,
+        tenants::get_tenant,
+        tenants::update_tenant,
+        tokens::create_token,
+        tokens::list_tokens,
+        tokens::get_token,
+        tokens::revoke_token,
+        usage::report_usage,
+        usage::list_usage_events,
+        analytics::get_tpc,
+        analytics::list_tpc_users,
+        analytics::list_tpc_services,
+        analytics::list_tpc_series,
+        analytics::list_tpc_tenants,
+        alarms::list_alarms,
+        alarms::acknowledge_alarm,
+        alarms::close_alarm,
+        audit::list_audit,
+        audit::verify_audit,
+        operations::get_health,
+        operations::get_readiness,
+        operations::get_metrics,
+        operations::get_openapi,
+    )
+)]
+pub(crate) struct Paths;
+
 // One line a route, so that the table can be read as one.
 #[rustfmt::skip]
 pub(crate) fn table() -> Vec<Route> {

@@ -59,6 +59,9 @@ pub enum GatewayError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A service has no base URL.
+    #[error("the service `{0}` has no base URL")]
+    NoAddress(ServiceId),
     /// A setting names a service that does not exist.
     #[error("there is no service `{0}`, but it has a base URL")]
     UnknownService(ServiceId),
@@ -109,14 +112,12 @@ impl Gateway {
         }
         let mut upstreams = HashMap::new();
         for (service, provider) in parts.providers.iter() {
-            let set = settings.upstreams.get(service).map(String::as_str);
-            let base =
-                Base::parse(set.unwrap_or(provider.default_base_url())).map_err(|reason| {
-                    GatewayError::BaseUrl {
-                        service: service.clone(),
-                        reason,
-                    }
-                })?;
+            let set = settings.upstreams.get(service);
+            let set = set.ok_or_else(|| GatewayError::NoAddress(service.clone()))?;
+            let base = Base::parse(set).map_err(|reason| GatewayError::BaseUrl {
+                service: service.clone(),
+                reason,
+            })?;
             let provider = Arc::clone(provider);
             upstreams.insert(service.to_string(), Upstream { provider, base });
         }

@@ -146,8 +146,11 @@ impl Inner {
         let (input, output) = (most.get(Meter::InputTokens), most.get(Meter::OutputTokens));
         let by_tokens = (input > 0 || output > 0)
             .then(|| {
+                // In the tier asked for: the dearest tier of all would be six times too much
+                // for a call whose end nobody saw.
+                let tier = facts.service_tier.as_deref();
                 self.catalog
-                    .upper_bound(service, model, at, input, Some(output))
+                    .upper_bound_in_tier(service, model, at, tier, input, Some(output))
             })
             .flatten();
         by_tokens.unwrap_or_else(|| {

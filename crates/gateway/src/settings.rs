@@ -7,7 +7,7 @@ use diamond_domain::ServiceId;
 /// The gateway's settings.
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
-    /// Base URLs other than the services' own, without a slash at the end.
+    /// The base URL of every service, without a slash at the end.
     pub upstreams: HashMap<ServiceId, String>,
     /// The longest JSON body that is taken, in bytes. Such bodies are held in memory.
     pub body_bytes_max: usize,

@@ -14,9 +14,6 @@ pub trait Provider: Send + Sync {
     /// Which service it is.
     fn service(&self) -> &ServiceId;
 
-    /// Where its API is, without a slash at the end; the provider's own paths follow it.
-    fn default_base_url(&self) -> &'static str;
-
     /// What a method and path (beginning with `/`, without query) are. Every path has a class.
     fn classify(&self, method: &Method, path: &str) -> Classified;
 

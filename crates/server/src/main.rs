@@ -1,6 +1,11 @@
 //! The program: reads the command line and the settings, then serves until it is told to stop.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use diamond_server::config::{self, LogFormat, LogSection};
@@ -110,6 +115,7 @@ fn start_log(section: &LogSection) -> Result<(), String> {
         .map_err(|error| format!("`log.filter` is not a filter: {error}"))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match section.format {
         LogFormat::Text => subscriber.init(),

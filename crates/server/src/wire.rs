@@ -88,6 +88,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     report_recovered(&recovered, &*alarms);
 
     let catalog = Arc::new(open_catalog(config)?);
+    let providers = diamond_providers::all();
     let addresses: HashMap<ServiceId, String> = config
         .services
         .iter()
@@ -98,7 +99,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         keyring: Arc::clone(&keyring),
         sink: journal.clone(),
         catalog: Arc::clone(&catalog),
-        providers: diamond_providers::all(),
+        providers: providers.clone(),
         clock: Arc::clone(&clock),
         alarms: alarms.clone(),
         repair: Arc::new(SnapshotRepair::new(
@@ -119,7 +120,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         reader: Arc::new(ScanLedger::new(Arc::clone(&journal))),
         audit: audit.clone(),
         catalog,
-        providers: diamond_providers::all(),
+        providers,
         outbound: Outbound::new(addresses, timeout).context("no client for providers")?,
         alarms,
         snapshot,

@@ -20,7 +20,9 @@ fn every_service_has_its_component_code() {
         .services()
         .map(|service| (service.as_str(), catalog.component_code(service).unwrap()))
         .collect();
-    assert_eq!(found, SERVICES);
+    for expected in SERVICES {
+        assert!(found.contains(&expected), "{expected:?} is not among {found:?}");
+    }
     assert_eq!(catalog.component_code(&service("acme")), None);
 }
 
@@ -29,9 +31,8 @@ fn every_service_has_its_component_code() {
 fn every_listed_model_prices_one_unit_of_whatever_it_rates() {
     let catalog = Catalog::embedded().unwrap();
     let mut count = 0;
-    for (name, _) in SERVICES {
-        let service = service(name);
-        for row in catalog.models(&service) {
+    for service in catalog.services() {
+        for row in catalog.models(service) {
             count += 1;
             assert!(row.meters().next().is_some(), "{}", row.id());
             for meter in row.meters() {

@@ -47,10 +47,6 @@ impl Provider for OpenAi {
         &self.service
     }
 
-    fn default_base_url(&self) -> &'static str {
-        "https://api.openai.com"
-    }
-
     fn classify(&self, method: &Method, path: &str) -> Classified {
         routes::classify(method, path)
     }

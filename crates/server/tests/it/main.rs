@@ -16,6 +16,7 @@ mod crash;
 mod gateway;
 mod generated;
 mod keys;
+mod postgres;
 mod sdk;
 mod settings;
 mod tenants;
