@@ -1,9 +1,9 @@
 //! Alarms: taken from anywhere without waiting, written down in the background, looked at here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diamond_db::{AlarmChange, AlarmRow, AlarmState, Db, DbError};
-use diamond_domain::{Alarm, AlarmSink, Clock, Scope, TenantId};
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, Scope, TenantId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -13,7 +13,12 @@ use crate::{App, AppError, RequestContext};
 /// metric `diamond_alarms_dropped_total` and logged.
 const WAITING_MAX: usize = 10_000;
 
-type Subject = (diamond_domain::AlarmCode, Option<TenantId>, String);
+/// How many subjects of one code a tenant can have since the start before the rest are one.
+const SUBJECTS_MAX: usize = 100;
+/// What the rest are called.
+const OTHER_SUBJECTS: &str = "others";
+
+type Subject = (AlarmCode, Option<TenantId>, String);
 
 /// Joins repeated alarms in memory until they are in the database; an outage of the database
 /// loses none.
@@ -21,6 +26,8 @@ type Subject = (diamond_domain::AlarmCode, Option<TenantId>, String);
 pub struct AlarmRecorder {
     waiting: Mutex<BTreeMap<Subject, (String, u64)>>,
     arrived: Notify,
+    /// The subjects of each code and tenant since the start.
+    seen: Mutex<HashMap<(AlarmCode, Option<TenantId>), HashSet<String>>>,
     /// One writer at a time: whoever asks for alarms waits for those on their way.
     writing: tokio::sync::Mutex<()>,
 }
@@ -59,6 +66,21 @@ impl AlarmRecorder {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Folds a tenant's further subjects of one code into one: subjects hold what callers choose
+    /// (a model's name), and nobody may fill the table or drown the others.
+    fn bounded(&self, mut alarm: Alarm) -> Alarm {
+        let mut seen = self.seen.lock();
+        let subjects = seen.entry((alarm.code, alarm.tenant.clone())).or_default();
+        if !subjects.contains(&alarm.subject) {
+            if subjects.len() < SUBJECTS_MAX {
+                subjects.insert(alarm.subject.clone());
+            } else {
+                alarm.subject = OTHER_SUBJECTS.to_owned();
+            }
+        }
+        alarm
+    }
+
     fn join(&self, alarm: Alarm, count: u64) {
         let mut waiting = self.waiting.lock();
         let subject = (alarm.code, alarm.tenant, alarm.subject);
@@ -74,6 +96,7 @@ impl AlarmRecorder {
 
 impl AlarmSink for AlarmRecorder {
     fn raise(&self, alarm: Alarm) {
+        let alarm = self.bounded(alarm);
         tracing::warn!(
             alarm.code = %alarm.code,
             alarm.subject = %alarm.subject,
@@ -147,5 +170,31 @@ impl App {
                 "there is no such alarm",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_drowns_the_others_with_subjects() {
+        let recorder = AlarmRecorder::default();
+        let alarm = |tenant: &str, subject: String| Alarm {
+            code: AlarmCode::UnpricedUsage,
+            tenant: Some(tenant.parse().unwrap()),
+            subject,
+            detail: String::new(),
+        };
+        for number in 0..1_000 {
+            recorder.raise(alarm("zaxon", format!("openai/{number}")));
+        }
+        recorder.raise(alarm("coaching", "openai/x".into()));
+        let waiting = recorder.waiting.lock();
+        assert_eq!(waiting.len(), SUBJECTS_MAX + 2);
+        let others = waiting
+            .iter()
+            .find(|((_, _, subject), _)| subject == OTHER_SUBJECTS);
+        assert_eq!(others.unwrap().1.1, 900);
     }
 }

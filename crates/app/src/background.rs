@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use diamond_domain::{Alarm, AlarmCode};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +70,23 @@ where
 }
 
 async fn follow_changes(app: App, stop: CancellationToken) {
-    every(FOLLOW_EVERY, stop, "follow_changes", || app.publish()).await;
+    every(FOLLOW_EVERY, stop, "follow_changes", || async {
+        let followed = app.publish().await;
+        if let Err(error) = &followed
+            && error.code() == "database_unreachable"
+        {
+            app.raise(Alarm {
+                code: AlarmCode::DatabaseUnreachable,
+                tenant: None,
+                subject: "control database".into(),
+                detail: "the control database cannot be reached: administration waits, keys and \
+                         the gateway go on with what is in memory"
+                    .into(),
+            });
+        }
+        followed
+    })
+    .await;
 }
 
 async fn write_alarms(app: App, stop: CancellationToken) {

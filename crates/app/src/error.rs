@@ -130,6 +130,7 @@ impl From<Refusal> for AppError {
             RefusalKind::NotFound => AppErrorKind::NotFound,
             RefusalKind::Limited => AppErrorKind::Limited,
             RefusalKind::Invalid => AppErrorKind::Invalid,
+            RefusalKind::Unavailable => AppErrorKind::Unavailable,
         };
         Self::new(kind, refusal.code(), refusal.to_string())
     }

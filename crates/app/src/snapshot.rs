@@ -82,6 +82,7 @@ impl Snapshot {
             let changes = system::changes_after(&self.db, sequence, PAGE).await?;
             let Some(last) = changes.last().map(|change| change.sequence) else {
                 self.current_at.store(asked_at, Ordering::Release);
+                self.admission.mark_current(asked_at);
                 return Ok(());
             };
             for change in changes {

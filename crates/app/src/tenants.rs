@@ -3,6 +3,7 @@
 use diamond_db::{Tenant, TenantStatus};
 use diamond_domain::{Scope, ServiceId, TenantId, Tier};
 use diamond_usage::{AuditAction, AuditOutcome};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, AppError, Page, RequestContext, audit::AuditSubject};
 
@@ -52,9 +53,12 @@ impl App {
             .admission
             .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
         self.check_services(new.services.as_deref())?;
+        if let Some(name) = &new.display_name {
+            check_name(name)?;
+        }
         let now = parts.clock.now();
         let tenant = Tenant {
-            display_name: checked_name(new.display_name.unwrap_or_else(|| new.id.to_string()))?,
+            display_name: new.display_name.unwrap_or_else(|| new.id.to_string()),
             id: new.id,
             tier: new.tier,
             status: TenantStatus::Active,
@@ -150,30 +154,17 @@ impl App {
             .admission
             .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
         self.check_services(changes.services.as_ref().and_then(|list| list.as_deref()))?;
-        let mut tenant = diamond_db::tenants::get(&parts.db, id)
-            .await?
-            .ok_or_else(not_found)?;
-        let detail = format!("{changes:?}");
-        if let Some(name) = changes.display_name {
-            tenant.display_name = checked_name(name)?;
+        if let Some(name) = &changes.display_name {
+            check_name(name)?;
         }
-        if let Some(reveal) = changes.reveal {
-            tenant.reveal = reveal;
-        }
-        if let Some(services) = changes.services {
-            tenant.services = services;
-        }
-        if let Some(suspended) = changes.suspended {
-            tenant.status = if suspended {
-                TenantStatus::Suspended
-            } else {
-                TenantStatus::Active
-            };
-        }
-        tenant.updated_at = parts.clock.now();
+        let read = async || {
+            let tenant = diamond_db::tenants::get(&parts.db, id).await?;
+            tenant.ok_or_else(not_found)
+        };
+        let mut seen = read().await?;
         let subject = AuditSubject {
             tenant: Some(id.clone()),
-            detail: Some(detail),
+            detail: Some(format!("{changes:?}")),
             ..AuditSubject::default()
         };
         self.record(
@@ -183,9 +174,15 @@ impl App {
             subject,
         )
         .await?;
-        if !diamond_db::tenants::update(&parts.db, &tenant).await? {
-            return Err(not_found());
-        }
+        // Somebody else's change in between must not be undone by ours: look again and apply it
+        // to what is there now.
+        let tenant = loop {
+            let tenant = changed(&seen, &changes, parts.clock.now());
+            if diamond_db::tenants::update(&parts.db, &tenant, seen.updated_at).await? {
+                break tenant;
+            }
+            seen = read().await?;
+        };
         self.publish().await?;
         Ok(tenant)
     }
@@ -215,7 +212,30 @@ impl App {
     }
 }
 
-fn checked_name(name: String) -> Result<String, AppError> {
+fn changed(tenant: &Tenant, changes: &TenantChanges, now: Timestamp) -> Tenant {
+    let mut tenant = tenant.clone();
+    // Two changes never bear one time: that is how the second is told from the first.
+    tenant.updated_at = now.max(tenant.updated_at + SignedDuration::from_micros(1));
+    if let Some(name) = &changes.display_name {
+        tenant.display_name.clone_from(name);
+    }
+    if let Some(reveal) = changes.reveal {
+        tenant.reveal = reveal;
+    }
+    if let Some(services) = &changes.services {
+        tenant.services.clone_from(services);
+    }
+    if let Some(suspended) = changes.suspended {
+        tenant.status = if suspended {
+            TenantStatus::Suspended
+        } else {
+            TenantStatus::Active
+        };
+    }
+    tenant
+}
+
+fn check_name(name: &str) -> Result<(), AppError> {
     let length = name.chars().count();
     if !(1..=DISPLAY_NAME_MAX).contains(&length) || name.chars().any(char::is_control) {
         return Err(AppError::invalid(
@@ -223,7 +243,7 @@ fn checked_name(name: String) -> Result<String, AppError> {
             format!("a display name has 1 to {DISPLAY_NAME_MAX} characters, none of them control"),
         ));
     }
-    Ok(name)
+    Ok(())
 }
 
 fn not_found() -> AppError {

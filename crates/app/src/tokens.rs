@@ -71,7 +71,8 @@ pub struct TokenView {
 
 impl App {
     /// Makes a token. Nobody gives away what they do not hold: a token's scopes and restrictions
-    /// are within its maker's; an operator may give a tenant's token any scope.
+    /// are within its maker's, an operator's too, and a tenant's token outlives no token of the
+    /// tenant that made it.
     ///
     /// # Errors
     /// Refused without `tokens:admin`, or `scope_not_held`; invalid words, addresses or times.
@@ -95,7 +96,8 @@ impl App {
         }
         self.check_services(new.services.as_deref())?;
         let now = parts.clock.now();
-        let new = within_maker(&ctx.caller, checked(new, now)?)?;
+        let default_end = lifetime_end(now, parts.settings.token_lifetime);
+        let new = within_maker(&ctx.caller, checked(new, now)?, default_end)?;
         let token = AccessToken::generate();
         let row = TokenRow {
             id: TokenId::generate(now),
@@ -109,9 +111,7 @@ impl App {
             services: new.services,
             addresses: new.addresses,
             created_at: now,
-            expires_at: new
-                .expires_at
-                .unwrap_or_else(|| lifetime_end(now, parts.settings.token_lifetime)),
+            expires_at: new.expires_at.unwrap_or(default_end),
             revoked_at: None,
             last_used_at: None,
         };
@@ -285,7 +285,11 @@ fn checked(new: NewToken, now: Timestamp) -> Result<NewToken, AppError> {
 }
 
 /// Holds the new token within its maker's scopes and restrictions.
-fn within_maker(maker: &Caller, mut new: NewToken) -> Result<NewToken, AppError> {
+fn within_maker(
+    maker: &Caller,
+    mut new: NewToken,
+    default_end: Timestamp,
+) -> Result<NewToken, AppError> {
     let refuse = |code, message: &str| {
         Err(AppError::new(
             crate::AppErrorKind::Forbidden,
@@ -294,12 +298,23 @@ fn within_maker(maker: &Caller, mut new: NewToken) -> Result<NewToken, AppError>
         ))
     };
     let held = maker.token();
-    let operator_for_tenant = maker.is_operator() && new.tenant.is_some();
-    if !operator_for_tenant && !held.scopes.contains_all(new.scopes) {
+    if !held.scopes.contains_all(new.scopes) {
         return refuse(
             "scope_not_held",
             "a token cannot give scopes that it does not hold",
         );
+    }
+    if held.tenant.is_some() {
+        match new.expires_at {
+            Some(end) if end > held.expires_at => {
+                return refuse(
+                    "expiry_not_held",
+                    "a token cannot outlive the one that makes it",
+                );
+            }
+            Some(_) => {}
+            None => new.expires_at = Some(held.expires_at.min(default_end)),
+        }
     }
     if let Some(user) = &held.user {
         match &new.user {

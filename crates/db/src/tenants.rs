@@ -106,16 +106,17 @@ pub async fn get(db: &Db, tenant: &TenantId) -> Result<Option<Tenant>, DbError> 
     row.as_ref().map(read).transpose()
 }
 
-/// Writes every field but id and `created_at`; `false` when there is no such tenant.
+/// Writes every field but id and `created_at`, if the tenant is still as it was `seen` (its
+/// `updated_at` when it was read); `false` when it has changed since, or is not there.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn update(db: &Db, tenant: &Tenant) -> Result<bool, DbError> {
+pub async fn update(db: &Db, tenant: &Tenant, seen: Timestamp) -> Result<bool, DbError> {
     let mut changing = Changing::begin(db).await?;
     let updated = sqlx::query(
         "UPDATE tenants SET display_name = $2, tier = $3, status = $4, services = $5, reveal = $6,
              updated_at = $7
-         WHERE id = $1",
+         WHERE id = $1 AND updated_at = $8",
     )
     .bind(tenant.id.as_str())
     .bind(&tenant.display_name)
@@ -124,6 +125,7 @@ pub async fn update(db: &Db, tenant: &Tenant) -> Result<bool, DbError> {
     .bind(tenant.services.as_ref().map(to_json).transpose()?)
     .bind(i64::from(tenant.reveal))
     .bind(tenant.updated_at.as_microsecond())
+    .bind(seen.as_microsecond())
     .execute(changing.connection())
     .await?
     .rows_affected()

@@ -19,6 +19,10 @@ use tower::ServiceExt;
 
 /// Everything under this belongs to the gateway, which works on plain hyper.
 const GATEWAY_PREFIX: &str = "/gateway/";
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to
+/// answer.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(20);
 /// How long to wait before accepting again when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -27,6 +31,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Front {
     pub gateway: Arc<Gateway>,
     pub api: Router,
+    /// Whether the address that a proxy in front names is the caller's.
+    pub behind_proxy: bool,
 }
 
 /// How connections are held.
@@ -57,7 +63,9 @@ pub(crate) async fn listen(
     server
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(256);
+        .max_concurrent_streams(256)
+        .keep_alive_interval(Some(KEEP_ALIVE_EVERY))
+        .keep_alive_timeout(KEEP_ALIVE_PATIENCE);
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -80,17 +88,33 @@ pub(crate) async fn listen(
             tracing::debug!(%error, "a connection keeps its delay");
         }
         let front = front.clone();
-        let service = service_fn(move |request| {
-            let front = front.clone();
-            async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+        let begun = CancellationToken::new();
+        let service = service_fn({
+            let begun = begun.clone();
+            move |request| {
+                begun.cancel();
+                let front = front.clone();
+                async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+            }
         });
         let connection = server
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection ended early");
+            // The head of a request has its own time limit, but only once the protocol is known:
+            // whoever connects and says nothing would hold its place for ever.
+            let silent = async {
+                let patience = tokio::time::timeout(settings.header_timeout, begun.cancelled());
+                if patience.await.is_ok() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error = %error, "a connection ended early");
+                },
+                () = silent => tracing::debug!("a connection said nothing and was closed"),
             }
             drop(place);
         });
@@ -107,6 +131,11 @@ pub(crate) async fn listen(
 
 impl Front {
     async fn answer(self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<FrontBody> {
+        let peer = if self.behind_proxy {
+            forwarded_peer(&request, peer)
+        } else {
+            peer
+        };
         if request.uri().path().starts_with(GATEWAY_PREFIX) {
             return self
                 .gateway
@@ -120,6 +149,20 @@ impl Front {
             Err(never) => match never {},
         }
     }
+}
+
+/// The caller's address behind a proxy: the last one in `x-forwarded-for`, which the proxy itself
+/// added; what stands before it is the caller's own claim. Without the header it is the proxy.
+fn forwarded_peer<B>(request: &Request<B>, proxy: SocketAddr) -> SocketAddr {
+    let named = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()
+        .and_then(|value| value.to_str().ok())
+        .and_then(|list| list.rsplit(',').next())
+        .and_then(|address| address.trim().parse().ok());
+    named.map_or(proxy, |address| SocketAddr::new(address, proxy.port()))
 }
 
 /// The body of either side.
@@ -158,5 +201,28 @@ impl Body for FrontBody {
             Self::Gateway(body) => body.size_hint(),
             Self::Api(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proxys_own_word_counts_not_the_callers() {
+        let proxy: SocketAddr = "10.0.0.5:4711".parse().unwrap();
+        let peer = |lines: &[&str]| {
+            let mut request = Request::builder();
+            for line in lines {
+                request = request.header("x-forwarded-for", *line);
+            }
+            forwarded_peer(&request.body(()).unwrap(), proxy)
+                .ip()
+                .to_string()
+        };
+        assert_eq!(peer(&["192.0.2.1, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(peer(&["192.0.2.1", "2001:db8::1"]), "2001:db8::1");
+        assert_eq!(peer(&[]), "10.0.0.5");
+        assert_eq!(peer(&["nonsense"]), "10.0.0.5");
     }
 }

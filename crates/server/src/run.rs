@@ -52,6 +52,7 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
         Front {
             gateway: Arc::clone(&system.gateway),
             api: system.api.clone(),
+            behind_proxy: config.server.behind_proxy,
         },
         ConnectionSettings {
             connections_max: config.server.connections_max,

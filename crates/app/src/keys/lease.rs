@@ -94,9 +94,20 @@ impl App {
                 })
             }
             Err(refusal) => {
-                let refused = AuditSubject {
-                    detail: Some(refusal.code().to_owned()),
-                    ..subject
+                // What a stranger says stands in no other tenant's audit: neither whom nor why.
+                let own = ctx.caller.is_operator() || ctx.caller.token().tenant == subject.tenant;
+                let refused = if own {
+                    AuditSubject {
+                        detail: Some(refusal.code().to_owned()),
+                        ..subject
+                    }
+                } else {
+                    AuditSubject {
+                        tenant: ctx.caller.token().tenant.clone(),
+                        service: subject.service,
+                        detail: Some(format!("{}: {tenant}", refusal.code())),
+                        ..AuditSubject::default()
+                    }
                 };
                 self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Refused, refused)
                     .await?;

@@ -1,5 +1,6 @@
 //! Putting a key that somebody supplies.
 
+use diamond_admission::TenantAccess;
 use diamond_db::{Activation, KeyVersionRow};
 use diamond_domain::{
     KeyHealth, Payer, Scope, SecretKind, SecretName, SecretValue, SecretVersion, ServiceId,
@@ -14,6 +15,8 @@ use crate::{App, AppError, AppErrorKind, RequestContext, audit::AuditSubject};
 
 /// The most bytes of a key; the longest that a provider gives today is under 300.
 const VALUE_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
+/// How many versions are read at a time.
+const PAGE: u32 = 1_000;
 /// The most characters of a request's idempotency key.
 const REQUEST_ID_MAX: usize = 128;
 
@@ -53,6 +56,7 @@ impl App {
         access.check_service(service)?;
         let name = tenant_secret(put.kind, service, access.tenant())?;
         check_value(&put.value)?;
+        self.check_not_shared(&access, &name, &put.value).await?;
         let precondition = precondition(put.expected_version);
         let request_id = request_id(ctx, put.request_id.as_deref())?;
         let health = if put.validate {
@@ -76,6 +80,41 @@ impl App {
         self.publish().await?;
         parts.keyring.report(&name, version, health);
         self.key_version(&access, &name, version).await
+    }
+
+    /// A customer's key is not one that the platform pays for: whoever was shown the platform's
+    /// key cannot bring it back as its own and have its use left out of the bill.
+    async fn check_not_shared(
+        &self,
+        access: &TenantAccess,
+        name: &SecretName,
+        value: &SecretValue,
+    ) -> Result<(), AppError> {
+        if name.kind() != SecretKind::Customer {
+            return Ok(());
+        }
+        let fingerprint = fingerprint(value);
+        let mut after: Option<(SecretName, SecretVersion)> = None;
+        loop {
+            let position = after.as_ref().map(|(name, version)| (name, *version));
+            let db = &self.parts().db;
+            let rows =
+                diamond_db::key_versions::list_for_tenant(db, access.tenant(), position, PAGE)
+                    .await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some((last.name.clone(), last.version));
+            let shared = |row: &KeyVersionRow| {
+                row.payer == Payer::Platform && row.fingerprint == fingerprint
+            };
+            if rows.iter().any(shared) {
+                return Err(AppError::conflict(
+                    "key_of_platform",
+                    "this is a key that the platform pays for; a customer's key is its own",
+                ));
+            }
+        }
     }
 
     /// Makes a stored version the active one. After a crash between the two, the same request

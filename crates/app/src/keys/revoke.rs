@@ -26,6 +26,7 @@ impl App {
             .admission
             .tenant_access(&ctx.caller, tenant, Scope::KeysWrite)?;
         self.check_service(service)?;
+        access.check_service(service)?;
         let kinds = match kind {
             Some(kind) => vec![kind],
             None => vec![SecretKind::Dedicated, SecretKind::Customer],

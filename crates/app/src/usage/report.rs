@@ -183,6 +183,9 @@ impl App {
         check_words(&report)?;
         self.check_service(&report.service)
             .map_err(|error| invalid(error.to_string()))?;
+        access
+            .check_service(&report.service)
+            .map_err(|refusal| invalid(refusal.to_string()))?;
         let now = parts.clock.now();
         if let Some(at) = report.timestamp
             && at > now + FUTURE_MAX

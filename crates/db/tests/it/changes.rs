@@ -22,7 +22,9 @@ async fn each_change_is_entered_once_and_in_order(place: &Place) {
     tenants::create(&db, &zaxon).await.unwrap();
     tokens::insert(&db, &token).await.unwrap();
     key_versions::activate(&db, &key).await.unwrap();
-    tenants::update(&db, &zaxon).await.unwrap();
+    tenants::update(&db, &zaxon, zaxon.updated_at)
+        .await
+        .unwrap();
     tokens::revoke(&db, Some(&zaxon.id), token.id, at(2))
         .await
         .unwrap();
@@ -60,7 +62,10 @@ async fn what_changed_nothing_enters_nothing(place: &Place) {
     let zaxon = tenant("zaxon");
     tenants::create(&db, &zaxon).await.unwrap();
     tenants::create(&db, &zaxon).await.unwrap();
-    tenants::update(&db, &tenant("nobody")).await.unwrap();
+    let absent = tenant("nobody");
+    tenants::update(&db, &absent, absent.updated_at)
+        .await
+        .unwrap();
     let nobody = token(None, 1);
     tokens::revoke(&db, None, nobody.id, at(1)).await.unwrap();
     let secret = name("ai-openai-zaxon");

@@ -46,11 +46,21 @@ async fn an_update_changes_its_tenant_only(place: &Place) {
     changed.reveal = false;
     changed.updated_at = at(50);
     changed.created_at = at(99); // never changes
-    assert!(tenants::update(&db, &changed).await.unwrap());
+    let seen = one.updated_at;
+    assert!(tenants::update(&db, &changed, seen).await.unwrap());
+    // Whoever saw it before that change does not undo it.
+    let mut late = one.clone();
+    late.updated_at = at(60);
+    assert!(!tenants::update(&db, &late, seen).await.unwrap());
     changed.created_at = one.created_at;
     assert_eq!(tenants::get(&db, &one.id).await.unwrap(), Some(changed));
     assert_eq!(tenants::get(&db, &other.id).await.unwrap(), Some(other));
-    assert!(!tenants::update(&db, &tenant("nobody")).await.unwrap());
+    let absent = tenant("nobody");
+    assert!(
+        !tenants::update(&db, &absent, absent.updated_at)
+            .await
+            .unwrap()
+    );
 }
 
 async fn pages_hold_every_tenant_once(place: &Place) {

@@ -53,6 +53,9 @@ fn every_service_that_is_built_in_has_an_address_by_default() {
     let defaults: toml::Table = diamond_server::config::DEFAULT_FILE.parse().unwrap();
     for service in diamond_providers::all().services() {
         let address = &defaults["services"][service.as_str()]["base_url"];
-        assert!(address.as_str().unwrap().starts_with("https://"), "{service}");
+        assert!(
+            address.as_str().unwrap().starts_with("https://"),
+            "{service}"
+        );
     }
 }

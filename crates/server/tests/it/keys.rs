@@ -166,7 +166,17 @@ async fn a_key_that_its_provider_refuses_is_not_taken() {
 async fn a_customers_own_key_goes_first_and_the_tenant_pays() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
+    // The platform's own key, which the tenant was shown, is not the customer's to bring.
     let body = json!({ "apiKey": world.sim_key().await });
+    let path = "/api/keys/openai/zaxon/customer";
+    let answer = world
+        .send(Method::PUT, path, Some(&token), Some(&body))
+        .await;
+    assert_eq!(answer.refused(409), "key_of_platform");
+    let key = "sk-sim-the-customers-own-key-0001";
+    let sim_key = json!({ "service": "openai", "value": key, "state": "active" });
+    world.sim_post("/_sim/keys", sim_key).await;
+    let body = json!({ "apiKey": key });
     world
         .send(
             Method::PUT,

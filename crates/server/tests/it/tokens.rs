@@ -35,6 +35,55 @@ async fn nobody_gives_away_what_they_do_not_hold() {
 }
 
 #[tokio::test]
+async fn an_operator_without_reveal_cannot_give_itself_reveal() {
+    let world = World::start().await;
+    world.ready_tenant("zaxon").await;
+    let platform = json!({
+        "name": "n", "owner": "o", "purpose": "p", "scopes": ["operator", "tokens:admin"],
+    });
+    let made = world
+        .operate(Method::POST, "/api/tokens", platform)
+        .await
+        .with(201);
+    let operator = made["token"].as_str().unwrap().to_owned();
+    let body = json!({
+        "tenantId": "zaxon", "name": "n", "owner": "o", "purpose": "p", "scopes": ["keys:reveal"],
+    });
+    let answer = world
+        .send(Method::POST, "/api/tokens", Some(&operator), Some(&body))
+        .await;
+    assert_eq!(answer.refused(403), "scope_not_held");
+}
+
+#[tokio::test]
+async fn a_tenants_token_makes_none_that_outlives_it() {
+    let world = World::start().await;
+    world.tenant("zaxon").await;
+    let new = |expires_at: &str| {
+        json!({
+            "tenantId": "zaxon", "name": "n", "owner": "o", "purpose": "p",
+            "scopes": ["tokens:admin"], "expiresAt": expires_at,
+        })
+    };
+    let end = "2029-01-01T00:00:00Z";
+    let made = world
+        .operate(Method::POST, "/api/tokens", new(end))
+        .await
+        .with(201);
+    let maker = made["token"].as_str().unwrap().to_owned();
+    let make = async |body: serde_json::Value| {
+        world
+            .send(Method::POST, "/api/tokens", Some(&maker), Some(&body))
+            .await
+    };
+    assert_eq!(
+        make(new("2029-01-02T00:00:00Z")).await.refused(403),
+        "expiry_not_held"
+    );
+    make(new(end)).await.with(201);
+}
+
+#[tokio::test]
 async fn a_revoked_token_stops_at_once_and_stays_revoked_over_a_restart() {
     let mut world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
