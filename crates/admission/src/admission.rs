@@ -5,8 +5,9 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use diamond_domain::{Clock, Money, Scope, ServiceId, TenantId, TokenId};
@@ -29,6 +30,11 @@ pub struct Admission {
     budgets: Budgets,
     /// Keeps `tokens` and `hashes` in step; readers do not take it.
     write: Mutex<()>,
+    /// For how long the tables may be trusted without news; `None` for ever.
+    staleness: Option<Duration>,
+    /// When the tables were last known to be current, in monotonic nanoseconds plus one; 0 for
+    /// never.
+    current_at: AtomicU64,
 }
 
 /// A token and when it was last used.
@@ -55,7 +61,24 @@ impl Admission {
             tenants: HashMap::new(),
             budgets: Budgets::default(),
             write: Mutex::new(()),
+            staleness: None,
+            current_at: AtomicU64::new(0),
         }
+    }
+
+    /// Nobody is let in once the tables were not known to be current for longer than this, nor
+    /// before they are for the first time. Without it they are trusted for ever.
+    #[must_use]
+    pub const fn with_staleness(mut self, limit: Duration) -> Self {
+        self.staleness = Some(limit);
+        self
+    }
+
+    /// The tables contain everything that was committed before this instant of the clock's
+    /// [`Clock::monotonic_nanos`]. An earlier instant than one heard before changes nothing.
+    pub fn mark_current(&self, monotonic_nanos: u64) {
+        self.current_at
+            .fetch_max(monotonic_nanos.saturating_add(1), Ordering::AcqRel);
     }
 
     /// Takes a token in, new or changed.
@@ -114,6 +137,7 @@ impl Admission {
             .filter(|text| !text.is_empty())
             .ok_or(Refusal::MissingToken)?;
         AccessToken::check(text)?;
+        self.check_current()?;
         let tokens = self.tokens.pin();
         let entry = tokens
             .get(&TokenHash::of(text))
@@ -138,6 +162,21 @@ impl Admission {
             .0
             .fetch_max(now.as_microsecond(), Ordering::Relaxed);
         Ok(Caller::new(Arc::clone(record), address))
+    }
+
+    /// Whether the tables are recent enough to decide by: a token that was revoked elsewhere while
+    /// nothing was heard would still be let in.
+    fn check_current(&self) -> Result<(), Refusal> {
+        let Some(limit) = self.staleness else {
+            return Ok(());
+        };
+        let current = self.current_at.load(Ordering::Acquire).checked_sub(1);
+        let age =
+            current.map(|at| Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(at)));
+        match age {
+            Some(age) if age <= limit => Ok(()),
+            _ => Err(Refusal::Stale { limit }),
+        }
     }
 
     /// Whether the caller may do this for that tenant.

@@ -1,6 +1,6 @@
 //! Every way of saying no.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use diamond_domain::{Money, Scope, ServiceId, TenantId, UserId};
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub enum RefusalKind {
     NotFound,
     /// Not now: an allowance is used up. HTTP 429.
     Limited,
+    /// Not now and not here: this node cannot decide. HTTP 503.
+    Unavailable,
 }
 
 /// Whose list does not have the service.
@@ -59,6 +61,16 @@ pub enum Refusal {
          for a new one"
     )]
     UnknownToken,
+    /// What this node knows is too old to decide by.
+    #[error(
+        "this node lost the control database more than {} s ago, so it can no longer tell who may \
+         do what: try again later or at another node; its operator finds the reason at /readyz \
+         and in its log", .limit.as_secs()
+    )]
+    Stale {
+        /// How old it may be.
+        limit: Duration,
+    },
     /// It was withdrawn.
     #[error("this access token was revoked at {at}: ask for a new one")]
     RevokedToken {
@@ -157,6 +169,7 @@ impl Refusal {
             Self::MissingToken => "missing_token",
             Self::MalformedToken(_) => "malformed_token",
             Self::UnknownToken => "unknown_token",
+            Self::Stale { .. } => "stale_snapshot",
             Self::RevokedToken { .. } => "revoked_token",
             Self::ExpiredToken { .. } => "expired_token",
             Self::AddressNotAllowed { .. } => "address_not_allowed",
@@ -189,6 +202,7 @@ impl Refusal {
             Self::TenantRequired => RefusalKind::Invalid,
             Self::TenantNotFound { .. } => RefusalKind::NotFound,
             Self::BudgetExceeded { .. } => RefusalKind::Limited,
+            Self::Stale { .. } => RefusalKind::Unavailable,
         }
     }
 }

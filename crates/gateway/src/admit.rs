@@ -17,7 +17,7 @@ use crate::{
     headers,
     inbound::Inbound,
     labels, path,
-    pricing::short,
+    pricing::{named, short},
 };
 
 /// When and under which number a request reached us.
@@ -133,7 +133,8 @@ fn raise_unknown_route(
         .take(2)
         .collect();
     let service = upstream.provider.service();
-    let subject = format!("{service} {} /{}", parts.method, short(&part.join("/")));
+    let method = named(parts.method.as_str());
+    let subject = format!("{service} {method} /{}", named(&part.join("/")));
     inner.alarms.raise(Alarm {
         code: AlarmCode::UnknownRoute,
         tenant: Some(access.tenant().clone()),

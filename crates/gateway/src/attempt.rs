@@ -19,7 +19,7 @@ use crate::{
     inbound::Inbound,
     observe,
     relay::{GatewayBody, read_to_end},
-    upload::Upload,
+    upload::{Break, Broken, Upload},
 };
 
 /// A request that is ready to be sent, but for its key.
@@ -60,7 +60,8 @@ pub(crate) async fn carry(
                 answer::not_recorded()
             })?;
         call.forwarded();
-        let (mut call, response) = Sending::start(inner, context, call, request)
+        let broken = prepared.inbound.broken();
+        let (mut call, response) = Sending::start(inner, context, call, request, broken)
             .answer()
             .await?;
         call.answered(response.status().as_u16(), response.headers());
@@ -162,6 +163,8 @@ struct Sending {
     inner: Arc<Inner>,
     context: Arc<CallContext>,
     flight: Option<(Call, ResponseFuture)>,
+    /// How the caller broke its body off, if it did.
+    broken: Broken,
 }
 
 impl Sending {
@@ -170,12 +173,14 @@ impl Sending {
         context: &Arc<CallContext>,
         call: Call,
         request: Request<Upload>,
+        broken: Broken,
     ) -> Self {
         let response = inner.client.request(request);
         Self {
             inner: Arc::clone(inner),
             context: Arc::clone(context),
             flight: Some((call, response)),
+            broken,
         }
     }
 
@@ -200,8 +205,15 @@ impl Sending {
                 ))
             }
             Ok(Err(error)) => {
+                if let Some(how) = self.broken.get() {
+                    self.end(call, CallOutcome::Cancelled).await;
+                    return Err(match how {
+                        Break::Silent => Failure::caller_silent(),
+                        Break::Off => Failure::caller_broke_off(),
+                    });
+                }
                 tracing::warn!(%error, "a provider broke off before its answer");
-                self.interrupted(call).await;
+                self.end(call, CallOutcome::Interrupted).await;
                 Err(Failure::own(
                     Fault::BadGateway,
                     "upstream_broke_off",
@@ -209,7 +221,7 @@ impl Sending {
                 ))
             }
             Err(_) => {
-                self.interrupted(call).await;
+                self.end(call, CallOutcome::Interrupted).await;
                 Err(Failure::own(
                     Fault::GatewayTimeout,
                     "upstream_timeout",
@@ -219,10 +231,11 @@ impl Sending {
         }
     }
 
-    async fn interrupted(&self, call: Call) {
+    /// Writes down a call whose answer never began.
+    async fn end(&self, call: Call, outcome: CallOutcome) {
         let reading = Call::unseen(&self.context);
         // A failure to write it down was raised as an alarm; this caller gets an error anyway.
-        let _ = call.close(reading, CallOutcome::Interrupted).await;
+        let _ = call.close(reading, outcome).await;
     }
 }
 

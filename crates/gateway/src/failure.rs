@@ -10,30 +10,58 @@ use crate::relay::GatewayBody;
 
 /// Why a call was not carried.
 #[derive(Debug)]
-pub(crate) struct Failure(OwnError);
+pub(crate) struct Failure {
+    error: OwnError,
+    /// A status that says more than the fault's own.
+    status: Option<StatusCode>,
+}
 
 impl Failure {
     pub(crate) fn own(fault: Fault, code: &'static str, message: &str) -> Self {
-        Self(OwnError {
-            fault,
-            code,
-            message: message.to_owned(),
-        })
+        Self {
+            error: OwnError {
+                fault,
+                code,
+                message: message.to_owned(),
+            },
+            status: None,
+        }
+    }
+
+    /// The caller stopped sending in the middle of its body.
+    pub(crate) fn caller_silent() -> Self {
+        Self {
+            status: Some(StatusCode::REQUEST_TIMEOUT),
+            ..Self::own(
+                Fault::BadRequest,
+                "request_timeout",
+                "The rest of the request body did not arrive in time: send it again.",
+            )
+        }
+    }
+
+    /// The caller's body ended before it was whole.
+    pub(crate) fn caller_broke_off() -> Self {
+        Self::own(
+            Fault::BadRequest,
+            "body_broken_off",
+            "The request body broke off before its end.",
+        )
     }
 
     pub(crate) const fn code(&self) -> &'static str {
-        self.0.code
+        self.error.code
     }
 
     /// The answer, as the provider would shape it; in a plain shape when there is no provider.
     pub(crate) fn answer(&self, provider: Option<&dyn Provider>) -> Response<GatewayBody> {
         let answer = match provider {
-            Some(provider) => provider.own_error(&self.0),
-            None => plain(&self.0),
+            Some(provider) => provider.own_error(&self.error),
+            None => plain(&self.error),
         };
         let mut response = Response::new(GatewayBody::full(answer.body));
-        *response.status_mut() =
-            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let own = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = self.status.unwrap_or(own);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         for (name, value) in answer.headers {
@@ -66,6 +94,7 @@ impl From<Refusal> for Failure {
             RefusalKind::Forbidden => Fault::Forbidden,
             RefusalKind::NotFound => Fault::NotFound,
             RefusalKind::Limited => Fault::Limited,
+            RefusalKind::Unavailable => Fault::Unavailable,
         };
         Self::own(fault, refusal.code(), &refusal.to_string())
     }

@@ -10,7 +10,7 @@ use http::{
     HeaderMap,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::{
     GatewaySettings,
     failure::Failure,
-    upload::{SharedForm, Upload},
+    upload::{Broken, SharedForm, Stream, Upload},
 };
 
 /// A request's body and what is known of it.
@@ -29,6 +29,7 @@ pub(crate) struct Inbound {
     pub(crate) usage_injected: bool,
     body: Source,
     form: Option<SharedForm>,
+    broken: Broken,
 }
 
 enum Source {
@@ -66,7 +67,7 @@ impl Inbound {
             ));
         }
         if readable && boundary.is_none() {
-            let bytes = hold(body, said, settings.body_bytes_max).await?;
+            let bytes = hold(body, said, settings).await?;
             let facts = provider.read_json(route, &bytes);
             let changed = provider.prepare_json(route, &facts, &bytes);
             let injected = changed.is_some();
@@ -88,10 +89,9 @@ impl Inbound {
         let mut head = BytesMut::new();
         let mut ended = false;
         while !ended && head.len() <= settings.held_upload_bytes_max {
-            match body.frame().await {
+            match next_frame(&mut body, settings).await? {
                 None => ended = true,
-                Some(Err(_)) => return Err(broken_off()),
-                Some(Ok(frame)) => {
+                Some(frame) => {
                     if let Some(bytes) = frame.data_ref() {
                         if let Some(form) = &mut form {
                             form.push(bytes);
@@ -112,25 +112,30 @@ impl Inbound {
             return Ok(Self::held(facts, false, head));
         }
         let form = form.map(|form| Arc::new(Mutex::new(form)));
+        let broken = Broken::default();
         Ok(Self {
             facts,
             usage_injected: false,
-            body: Source::Streaming(Some(Upload::Streaming {
-                head: Some(head),
-                rest: body,
-                form: form.clone(),
-                left: said,
-            })),
+            body: Source::Streaming(Some(Upload::Streaming(Box::new(Stream::new(
+                head,
+                body,
+                form.clone(),
+                said,
+                settings.body_silence_timeout,
+                Arc::clone(&broken),
+            ))))),
             form,
+            broken,
         })
     }
 
-    const fn held(facts: RequestFacts, usage_injected: bool, bytes: Bytes) -> Self {
+    fn held(facts: RequestFacts, usage_injected: bool, bytes: Bytes) -> Self {
         Self {
             facts,
             usage_injected,
             body: Source::Held(bytes),
             form: None,
+            broken: Broken::default(),
         }
     }
 
@@ -151,17 +156,39 @@ impl Inbound {
     pub(crate) fn form(&self) -> Option<SharedForm> {
         self.form.clone()
     }
+
+    /// Where it is said how the caller broke a streamed body off.
+    pub(crate) fn broken(&self) -> Broken {
+        Arc::clone(&self.broken)
+    }
 }
 
-async fn hold(body: Incoming, said: Option<u64>, bytes_max: usize) -> Result<Bytes, Failure> {
+/// The next piece of a body. A caller that stops sending must not keep a place for ever.
+async fn next_frame(
+    body: &mut Incoming,
+    settings: &GatewaySettings,
+) -> Result<Option<Frame<Bytes>>, Failure> {
+    match tokio::time::timeout(settings.body_silence_timeout, body.frame()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(frame))) => Ok(Some(frame)),
+        Ok(Some(Err(_))) => Err(Failure::caller_broke_off()),
+        Err(_) => Err(Failure::caller_silent()),
+    }
+}
+
+async fn hold(
+    mut body: Incoming,
+    said: Option<u64>,
+    settings: &GatewaySettings,
+) -> Result<Bytes, Failure> {
+    let bytes_max = settings.body_bytes_max;
     if said.is_some_and(|said| said > bytes_max as u64) {
         return Err(too_large(bytes_max));
     }
-    let mut body = body;
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(bytes) = frame.map_err(|_| broken_off())?.into_data() else {
+    while let Some(frame) = next_frame(&mut body, settings).await? {
+        let Ok(bytes) = frame.into_data() else {
             continue;
         };
         let so_far = first.as_ref().map_or(more.len(), Bytes::len);
@@ -190,13 +217,5 @@ fn too_large(bytes_max: usize) -> Failure {
         Fault::TooLarge,
         "body_too_large",
         &format!("The request body is longer than the {bytes_max} bytes that are taken here."),
-    )
-}
-
-fn broken_off() -> Failure {
-    Failure::own(
-        Fault::BadRequest,
-        "body_broken_off",
-        "The request body broke off before its end.",
     )
 }

@@ -25,7 +25,16 @@
 //! Stripped from requests: hop-by-hop headers, `x-diamond-*`, the caller's credential, what selects
 //! a billing account at the provider (the key alone decides who pays), cookies, and what tells of
 //! the caller's network. `accept-encoding` keeps what can be metered. Answers pass byte for byte,
-//! but for the usage chunk of a stream that we asked for and the caller did not.
+//! but for the usage chunk of a stream that we asked for and the caller did not. That chunk is cut
+//! out of plain text only: we ask for `identity` then, and a provider that compresses all the same
+//! is metered, but its answer passes whole, so the caller sees one chunk (of usage, without
+//! choices) more than it asked for.
+//!
+//! # Callers and providers that fall silent
+//! A body that stops arriving is answered with 408 `request_timeout` after
+//! [`GatewaySettings::body_silence_timeout`]; one that was streaming through is cut at the provider
+//! and its call written down as cancelled. A dead HTTP/2 connection to a provider is found by its
+//! pings and ends its calls in less than half a minute.
 //!
 //! # Metrics
 //! `diamond_gateway_requests_total{service,operation,outcome}`,

@@ -184,13 +184,22 @@ fn subject(call: &Priceable<'_>, reading: &Reading) -> String {
     } else {
         model
     };
-    format!("{}/{}", call.service, short(about))
+    format!("{}/{}", call.service, named(about))
 }
 
-/// A text from outside, as it may stand in an event or an alarm.
+/// A text from outside, as it may stand in an event.
 pub(crate) fn short(text: &str) -> String {
+    cut(text, 128)
+}
+
+/// A text from outside, as it may stand in what an alarm is joined by and people read in a list.
+pub(crate) fn named(text: &str) -> String {
+    cut(text, 64)
+}
+
+fn cut(text: &str, letters_max: usize) -> String {
     text.chars()
         .filter(|letter| !letter.is_control())
-        .take(128)
+        .take(letters_max)
         .collect()
 }

@@ -16,6 +16,9 @@ pub struct GatewaySettings {
     pub held_upload_bytes_max: usize,
     /// Decoded bytes of one compressed answer after which metering gives up on it.
     pub decoded_bytes_max: u64,
+    /// How long a request's body that has begun may be silent: of a body that is held before the
+    /// call is made, of a streamed one while it passes.
+    pub body_silence_timeout: Duration,
     /// How long connecting to a provider may take.
     pub connect_timeout: Duration,
     /// How long a provider may take until its answer begins.
@@ -39,6 +42,7 @@ impl Default for GatewaySettings {
             body_bytes_max: 32 << 20,
             held_upload_bytes_max: 256 << 10,
             decoded_bytes_max: 1 << 30,
+            body_silence_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             // The official SDKs wait ten minutes.
             answer_timeout: Duration::from_secs(600),

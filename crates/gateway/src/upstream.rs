@@ -1,6 +1,6 @@
 //! The way to the providers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     Uri,
@@ -8,7 +8,7 @@ use http::{
 };
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{Builder, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 
@@ -19,24 +19,47 @@ use crate::{GatewayError, GatewaySettings, upload::Upload};
 /// Sends requests to any provider, over pooled connections.
 pub(crate) type UpstreamClient = Client<HttpsConnector<HttpConnector>, Upload>;
 
+/// After how long without a word an HTTP/2 connection is asked whether it still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How long it may take to say so. Without an answer every call on it ends at once, rather than
+/// waiting for an answer that cannot come.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for any connection, by the system's own means.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
 /// The client: HTTP/1.1 and HTTP/2, the machine's root certificates.
 pub(crate) fn client(settings: &GatewaySettings) -> Result<UpstreamClient, GatewayError> {
-    let mut tcp = HttpConnector::new();
-    // Small requests and answers must not wait for each other's acknowledgement.
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(settings.connect_timeout));
-    tcp.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls()?)
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new())
+        .wrap_connector(tcp(settings));
+    Ok(builder(settings).build(connector))
+}
+
+fn tcp(settings: &GatewaySettings) -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    // Small requests and answers must not wait for each other's acknowledgement.
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(settings.connect_timeout));
+    tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    tcp.set_keepalive_interval(Some(PING_TIMEOUT));
+    tcp.set_keepalive_retries(Some(3));
+    tcp.enforce_http(false);
+    tcp
+}
+
+fn builder(settings: &GatewaySettings) -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(settings.idle_connection_timeout)
         .pool_max_idle_per_host(settings.idle_connections_max)
-        .build(connector))
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .http2_keep_alive_while_idle(true);
+    builder
 }
 
 /// The machine's own trust. A machine without any can still reach providers on its own network.
@@ -118,6 +141,23 @@ impl Base {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Takes connections (the system does) and never says a word.
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_http2_connection_ends_its_calls() {
+        let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = GatewaySettings::default();
+        let client: Client<HttpConnector, Upload> =
+            builder(&settings).http2_only(true).build(tcp(&settings));
+        let mut request = http::Request::new(Upload::held(bytes::Bytes::new()));
+        *request.uri_mut() = format!("http://{}/", dead.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        // The clock moves by itself when there is nothing else to wait for.
+        let soon = PING_INTERVAL + PING_TIMEOUT + Duration::from_secs(1);
+        let ended = tokio::time::timeout(soon, client.request(request)).await;
+        assert!(ended.unwrap().is_err());
+    }
 
     #[test]
     fn the_own_path_follows_the_prefix() {

@@ -9,6 +9,7 @@ mod authenticate;
 mod gateway;
 mod last_use;
 mod reserve;
+mod staleness;
 mod tenant_access;
 mod user;
 

@@ -12,4 +12,5 @@ mod keys;
 mod metering;
 mod oracle;
 mod refusals;
+mod silence;
 mod support;

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use diamond_domain::Clock;
 use diamond_gateway::GatewaySettings;
 use http_body_util::Full;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{CHAT, Reply, Rig, text, within};
+use crate::support::{CHAT, Reply, Rig, STALENESS, text, within};
 
 async fn rig() -> Rig {
     Rig::with(
@@ -138,6 +139,50 @@ async fn nothing_is_carried_that_cannot_be_recorded() {
     assert!(rig.provider.seen.lock().is_empty());
     assert_eq!(rig.alarms.codes(), ["journal_unwritable"]);
     rig.is_settled().await;
+}
+
+#[tokio::test]
+async fn tables_that_are_too_old_let_nobody_in() {
+    let rig = rig().await;
+    let stale = STALENESS + std::time::Duration::from_secs(1);
+    rig.clock.advance(stale.try_into().unwrap());
+    let request = rig
+        .request("POST", "/v1/chat/completions")
+        .body(Full::from(CHAT))
+        .unwrap();
+    let response = rig.send(request).await;
+    // The official SDKs may try again, as with any other 503 of ours.
+    assert_eq!(response.status(), 503);
+    assert!(!response.headers().contains_key("x-should-retry"));
+    let body: Value = serde_json::from_slice(&text(response).await).unwrap();
+    assert_eq!(body["error"]["code"], "stale_snapshot");
+    assert!(rig.provider.seen.lock().is_empty());
+    rig.admission.mark_current(rig.clock.monotonic_nanos());
+    let (status, _) = rig.post_text("/v1/chat/completions", CHAT).await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn what_an_alarm_is_joined_by_is_short_and_printable() {
+    let rig = Rig::new(|_| Reply::json("{}")).await;
+    let long = "x".repeat(300);
+    rig.post_text(&format!("/v1/{long}/{long}"), "{}").await;
+    let chat = serde_json::json!({
+        "model": format!("a\u{7}\nb{long}"),
+        "messages": [{"role": "user", "content": "hi"}],
+    });
+    rig.post_text("/v1/chat/completions", chat.to_string())
+        .await;
+    rig.sink.events(2).await;
+    let alarms = rig.alarms.0.lock();
+    let mut codes: Vec<&str> = alarms.iter().map(|alarm| alarm.code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["unknown_route", "unpriced_usage"]);
+    for alarm in alarms.iter() {
+        let subject = &alarm.subject;
+        assert!(subject.len() <= "openai POST /".len() + 64, "{subject}");
+        assert!(!subject.contains(char::is_control), "{subject}");
+    }
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use diamond_admission::{AccessToken, Admission, TenantPolicy, TokenRecord};
 use diamond_domain::{
-    Alarm, AlarmSink, EventId, ManualClock, OpenedCall, Payer, Scope, SecretName, SecretValue,
-    SecretVersion, ServiceId, TenantId, Tier, TokenId, UsageEvent, VersionState,
+    Alarm, AlarmSink, Clock, EventId, ManualClock, OpenedCall, Payer, Scope, SecretName,
+    SecretValue, SecretVersion, ServiceId, TenantId, Tier, TokenId, UsageEvent, VersionState,
 };
 use diamond_gateway::{Gateway, GatewayParts, GatewaySettings};
 use diamond_keyring::{KeyEntry, KeyRepair, Keyring, RepairError};
@@ -385,6 +385,9 @@ impl KeyRepair for Repair {
     }
 }
 
+/// For how long the gateway's tables may be without news.
+pub const STALENESS: Duration = Duration::from_secs(3_600);
+
 /// Everything together.
 pub struct Rig {
     pub provider: Provider,
@@ -393,6 +396,7 @@ pub struct Rig {
     pub repair: Arc<Repair>,
     pub keyring: Arc<Keyring>,
     pub admission: Arc<Admission>,
+    pub clock: Arc<ManualClock>,
     pub tasks: TaskTracker,
     pub token: String,
     pub address: SocketAddr,
@@ -425,7 +429,8 @@ impl Rig {
     /// With a provider that the gateway looks for elsewhere.
     pub async fn at(mut settings: GatewaySettings, provider: Provider, base: String) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-22T12:00:00Z".parse().unwrap()));
-        let admission = Arc::new(Admission::new(clock.clone()));
+        let admission = Arc::new(Admission::new(clock.clone()).with_staleness(STALENESS));
+        admission.mark_current(clock.monotonic_nanos());
         let token = AccessToken::generate();
         admission.upsert_tenant(TenantPolicy {
             id: tenant(),
@@ -473,7 +478,7 @@ impl Rig {
             sink: sink.clone(),
             catalog: Arc::new(Catalog::embedded().unwrap()),
             providers: diamond_providers::all(),
-            clock,
+            clock: clock.clone(),
             alarms: alarms.clone(),
             repair: repair.clone(),
             tasks: tasks.clone(),
@@ -506,6 +511,7 @@ impl Rig {
             repair,
             keyring,
             admission,
+            clock,
             tasks,
             token: token.expose().to_owned(),
             address,
