@@ -3,13 +3,13 @@
 use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
 
 use sqlx::{
-    AnyPool, ConnectOptions as _, Executor as _,
+    AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::SqliteConnectOptions,
 };
 use tokio::sync::Semaphore;
 
-use crate::{DbError, migration};
+use crate::{DbError, migration, transaction::outside_a_transaction};
 
 /// Which engine stands behind the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Settings`] for an address of another kind, [`DbError::Schema`] when a newer
-    /// release wrote the schema.
+    /// release wrote the schema, [`DbError::Corrupt`] when the file is damaged.
     pub async fn connect(url: &str) -> Result<Self, DbError> {
         Self::connect_with(url, DbOptions::default()).await
     }
@@ -91,6 +91,12 @@ impl Db {
             keep_private(file.get_filename()).await?;
         }
         let target = AnyConnectOptions::from_str(url)?.disable_statement_logging();
+        if engine == Engine::Sqlite {
+            // The pool tries a file that is damaged until its time is up, and then says only that.
+            let mut first = AnyConnection::connect_with(&target).await?;
+            set_up_sqlite(&mut first).await?;
+            first.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(options.acquire_timeout)
@@ -100,6 +106,11 @@ impl Db {
                         Engine::Sqlite => set_up_sqlite(connection).await,
                         Engine::Postgres => connection.execute(POSTGRES_SESSION).await.map(drop),
                     }
+                })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    Ok(engine == Engine::Postgres || outside_a_transaction(connection).await)
                 })
             })
             .connect_with(target)
@@ -139,7 +150,7 @@ const POSTGRES_SESSION: &str = "SET synchronous_commit = on;
 
 /// `busy_timeout` comes first: turning on the write-ahead log needs the file for itself for a
 /// moment. `secure_delete` overwrites what is deleted, so that a destroyed value is gone.
-async fn set_up_sqlite(connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
+async fn set_up_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     const SESSION: &str = "PRAGMA busy_timeout = 10000;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;

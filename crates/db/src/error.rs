@@ -64,7 +64,9 @@ impl From<sqlx::Error> for DbError {
                 let code = refusal.code().unwrap_or_default().into_owned();
                 match Fault::of(&code) {
                     Fault::Passing => Self::Unavailable(refusal),
-                    Fault::Damage => Self::corrupt(format!("the file itself (code {code})")),
+                    Fault::Damage => Self::corrupt(format!(
+                        "its files are damaged (code {code}); restore them from a backup"
+                    )),
                     Fault::Access => Self::Settings {
                         reason: refusal.message().to_owned(),
                     },
@@ -123,6 +125,8 @@ mod tests {
             ("5", Fault::Passing),
             ("517", Fault::Passing), // SQLITE_BUSY_SNAPSHOT
             ("13", Fault::Passing),
+            ("778", Fault::Passing),  // SQLITE_IOERR_WRITE
+            ("1034", Fault::Passing), // SQLITE_IOERR_FSYNC
             ("11", Fault::Damage),
             ("26", Fault::Damage),
             ("8", Fault::Access),

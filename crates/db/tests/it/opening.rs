@@ -153,3 +153,25 @@ async fn the_files_are_for_their_owner_only() {
     }
     assert!(files >= 3, "the log and its index stand beside the file");
 }
+
+#[tokio::test]
+async fn a_damaged_file_is_called_damaged() {
+    let place = Place::sqlite();
+    let Place::Folder(folder) = &place else {
+        unreachable!()
+    };
+    let file = folder.path().join("control.db");
+    open(&place).await.close().await;
+    let whole = std::fs::read(&file).unwrap();
+    let cut = whole[..whole.len() / 2].to_vec();
+    let mut overwritten = whole;
+    overwritten[..64].fill(0x2a);
+    for damaged in [cut, overwritten] {
+        std::fs::write(&file, damaged).unwrap();
+        let error = Db::connect(&place.url()).await.unwrap_err();
+        assert!(
+            matches!(&error, DbError::Corrupt { what } if what.contains("damaged")),
+            "{error:?}"
+        );
+    }
+}
