@@ -1,31 +1,52 @@
 //! The audit chain's head, kept in the control database: a cut tail cannot hide.
+//!
+//! The anchor moves only while the chain holds it. A chain that has lost its tail keeps the old
+//! anchor for good, however long it grows afterwards.
 
-use diamond_db::{Db, DbError};
-use diamond_usage::{AuditHead, AuditSink};
-use jiff::Timestamp;
+use diamond_db::DbError;
+use diamond_domain::{Alarm, AlarmCode};
+use diamond_usage::{AuditHead, AuditVerdict};
 
-/// The name of this node's chain in the control database.
-pub const AUDIT_CHAIN: &str = "keys";
+use crate::{App, AppError};
 
-/// Writes down how far the chain reaches. The database never takes an earlier head.
-pub(crate) async fn store(
-    db: &Db,
-    audit: &dyn AuditSink,
-    at: Timestamp,
-) -> Result<AuditHead, DbError> {
-    let head = audit.head();
-    if head.sequence > 0 {
-        diamond_db::system::put_audit_anchor(db, AUDIT_CHAIN, head.sequence, &head.hash, at)
-            .await?;
+impl App {
+    /// The name of this node's chain in the control database.
+    fn chain(&self) -> String {
+        format!("keys/{}", self.parts().node)
     }
-    Ok(head)
-}
 
-/// The head that was written down last.
-pub(crate) async fn load(db: &Db) -> Result<Option<AuditHead>, DbError> {
-    let anchor = diamond_db::system::get_audit_anchor(db, AUDIT_CHAIN).await?;
-    Ok(anchor.map(|anchor| AuditHead {
-        sequence: anchor.sequence,
-        hash: anchor.hash,
-    }))
+    /// The head that was written down last.
+    pub(crate) async fn anchor(&self) -> Result<Option<AuditHead>, DbError> {
+        let anchor =
+            diamond_db::system::get_audit_anchor(&self.parts().db, &self.chain()).await?;
+        Ok(anchor.map(|anchor| AuditHead { sequence: anchor.sequence, hash: anchor.hash }))
+    }
+
+    /// Writes down how far the chain reaches.
+    pub(crate) async fn put_anchor(&self, head: &AuditHead) -> Result<(), DbError> {
+        let parts = self.parts();
+        let (sequence, hash) = (head.sequence, &head.hash);
+        let chain = self.chain();
+        diamond_db::system::put_audit_anchor(&parts.db, &chain, sequence, hash, parts.clock.now())
+            .await?;
+        Ok(())
+    }
+
+    /// Checks the whole chain against its anchor, and rings when it does not hold.
+    pub(crate) async fn check_chain(&self) -> Result<AuditVerdict, AppError> {
+        let anchor = self.anchor().await?;
+        let verdict = self.parts().audit.verify(anchor.as_ref()).await?;
+        if !matches!(verdict, AuditVerdict::Whole { .. }) {
+            self.raise(Alarm {
+                code: AlarmCode::AuditBroken,
+                tenant: None,
+                subject: "audit".into(),
+                detail: format!(
+                    "the audit chain does not hold ({verdict:?}): keep the folder as it is and \
+                     find out who changed it"
+                ),
+            });
+        }
+        Ok(verdict)
+    }
 }

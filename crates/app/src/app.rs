@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use diamond_admission::{Admission, Caller};
 use diamond_billing::Overheads;
 use diamond_db::Db;
-use diamond_domain::{AlarmSink, Clock, SecretName, SecretVersion};
+use diamond_domain::{AlarmSink, Clock, NodeId, SecretName, SecretVersion};
 use diamond_keyring::{Keyring, PinnedKey};
 use diamond_pricing::Catalog;
 use diamond_providers::Registry;
@@ -45,6 +45,8 @@ pub struct AppParts {
     pub reader: Arc<dyn UsageReader>,
     /// Who touched which key.
     pub audit: Arc<dyn AuditSink>,
+    /// Which node this is: each has an audit chain of its own.
+    pub node: NodeId,
     /// Prices.
     pub catalog: Arc<Catalog>,
     /// What we know of the AI services.

@@ -3,7 +3,7 @@
 use diamond_domain::{Alarm, AlarmCode, Scope, SecretVersion, ServiceId, TenantId, UserId};
 use diamond_usage::{AuditAction, AuditDraft, AuditEntry, AuditOutcome, AuditQuery, AuditVerdict};
 
-use crate::{App, AppError, RequestContext, anchor};
+use crate::{App, AppError, RequestContext};
 
 /// The parts of an entry that differ from one use case to the next.
 #[derive(Debug, Clone, Default)]
@@ -64,17 +64,7 @@ impl App {
         parts
             .admission
             .operator_access(&ctx.caller, Scope::AuditRead)?;
-        let head = anchor::load(&parts.db).await?;
-        let verdict = parts.audit.verify(head.as_ref()).await?;
-        if !matches!(verdict, AuditVerdict::Whole { .. }) {
-            self.raise(Alarm {
-                code: AlarmCode::AuditBroken,
-                tenant: None,
-                subject: "audit".into(),
-                detail: format!("the audit chain does not hold: {verdict:?}"),
-            });
-        }
-        Ok(verdict)
+        self.check_chain().await
     }
 
     /// Lists entries: a tenant's own, or everybody's for operators.

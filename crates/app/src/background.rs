@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use diamond_domain::{Alarm, AlarmCode};
+use diamond_usage::AuditVerdict;
+use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, AppError, anchor};
+use crate::{App, AppError};
 
 /// A revoked token must stop on every node within two seconds; this leaves room for a slow look.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
@@ -113,13 +115,24 @@ async fn write_alarms(app: App, stop: CancellationToken) {
 }
 
 async fn anchor_audit(app: App, stop: CancellationToken) {
-    let stored = std::sync::atomic::AtomicU64::new(0);
+    // How far the anchor reaches, once the chain was seen to hold it; a broken one is never
+    // moved, so that what was cut is missed for ever.
+    let anchored: Mutex<Option<u64>> = Mutex::new(None);
     every(ANCHOR_EVERY, stop, "anchor_audit", || async {
-        let parts = app.parts();
-        let reached = parts.audit.head().sequence;
-        if reached > stored.load(std::sync::atomic::Ordering::Relaxed) {
-            let head = anchor::store(&parts.db, &*parts.audit, parts.clock.now()).await?;
-            stored.store(head.sequence, std::sync::atomic::Ordering::Relaxed);
+        let known = *anchored.lock();
+        let reached = match known {
+            Some(reached) => reached,
+            None => match app.check_chain().await? {
+                AuditVerdict::Whole { .. } => 0,
+                _ => u64::MAX,
+            },
+        };
+        let head = app.parts().audit.head();
+        if head.sequence > reached {
+            app.put_anchor(&head).await?;
+            *anchored.lock() = Some(head.sequence);
+        } else {
+            *anchored.lock() = Some(reached);
         }
         Ok(())
     })

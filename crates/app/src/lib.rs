@@ -24,7 +24,6 @@ mod tpc;
 mod usage;
 
 pub use alarms::AlarmRecorder;
-pub use anchor::AUDIT_CHAIN;
 pub use app::{App, AppParts, AppSettings};
 pub use bootstrap::{BootstrapError, FirstStart, bootstrap};
 pub use context::RequestContext;

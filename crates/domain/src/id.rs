@@ -165,6 +165,10 @@ prefixed_id!(
     AuditId, "aud"
 );
 prefixed_id!(
+    /// One data folder: the process that owns it, whichever machine it is on.
+    NodeId, "nod"
+);
+prefixed_id!(
     /// A random name made at the first start; part of every name that we give at a provider.
     InstallationId, "ins"
 );

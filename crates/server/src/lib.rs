@@ -2,6 +2,7 @@
 //! adapter, and in it only `wire.rs`.
 
 pub mod config;
+mod folder;
 mod listen;
 mod prometheus;
 mod run;

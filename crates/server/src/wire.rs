@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -30,7 +30,10 @@ use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, SecretsSection, days};
+use crate::{
+    config::{Config, SecretsSection, days},
+    folder::{DATABASE, DataFolder},
+};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
@@ -50,8 +53,8 @@ pub(crate) struct System {
 pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<System> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
-    let folder = absolute(&config.server.data_dir)?;
-    make_private_folder(&folder)?;
+    let data = DataFolder::open(&config.server.data_dir, config.database.url.is_empty())?;
+    let folder = data.path().to_owned();
 
     // The journal first: its lock makes this process the folder's one owner.
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -67,6 +70,8 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     )
     .context("the audit log cannot be opened")?;
     let audit = Arc::new(audit);
+    let installation = diamond_db::installation::get_or_create(&db, clock.now()).await?;
+    let node = data.node_of(installation, &*clock)?;
 
     let admission = Arc::new(Admission::new(Arc::clone(&clock)));
     let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
@@ -119,6 +124,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         sink: journal.clone(),
         reader: Arc::new(ScanLedger::new(Arc::clone(&journal))),
         audit: audit.clone(),
+        node,
         catalog,
         providers,
         outbound: Outbound::new(addresses, timeout).context("no client for providers")?,
@@ -168,21 +174,6 @@ impl System {
     }
 }
 
-fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(folder).context("the data folder has no absolute path")
-}
-
-/// Makes the data folder, for its owner's eyes alone.
-fn make_private_folder(folder: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
-}
-
 async fn open_journal(
     config: &Config,
     folder: &Path,
@@ -206,7 +197,7 @@ async fn open_journal(
 
 async fn open_database(config: &Config, folder: &Path) -> anyhow::Result<Db> {
     let url = if config.database.url.is_empty() {
-        format!("sqlite://{}?mode=rwc", folder.join("control.db").display())
+        format!("sqlite://{}?mode=rwc", folder.join(DATABASE).display())
     } else {
         config.database.url.clone()
     };

@@ -197,6 +197,9 @@ impl App {
         if report.quantities.is_empty() && report.cost_usd.is_none() {
             return Err(invalid("`quantities` is empty: there is nothing to price"));
         }
+        if let Some(whole) = report.quantities.inconsistent() {
+            return Err(invalid(format!("the parts of `{whole}` add up to more than it")));
+        }
         if report.cost_usd.is_some() && !importer {
             return Err(invalid(
                 "only a token with the scope `usage:import` may give `costUsd`",

@@ -80,6 +80,29 @@ async fn a_cut_tail_is_found() {
 }
 
 #[tokio::test]
+async fn a_cut_tail_stays_found_however_much_is_written_after_it() {
+    let mut world = World::start().await;
+    some_history(&mut world).await;
+    let path = last_segment(&world);
+    let length = std::fs::metadata(&path).unwrap().len();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(length - 40).unwrap();
+    world.start_server_again().await;
+    // Past the place that was anchored, and over another start.
+    for _ in 0..10 {
+        let body = json!({ "purpose": "growing over it" });
+        world.operate(Method::POST, "/api/keys/openai/zaxon", body).await.with(200);
+    }
+    world.server.terminate();
+    assert!(world.server.wait().success());
+    world.start_server_again().await;
+    let verdict = verify(&world).await;
+    assert_eq!(verdict["ok"], false, "{verdict}");
+    let alarms = world.operate(Method::GET, "/api/alarms", Value::Null).await.with(200);
+    assert!(alarms.to_string().contains("audit_broken"), "{alarms}");
+}
+
+#[tokio::test]
 async fn nobody_is_served_when_the_chain_cannot_be_written() {
     let mut world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
@@ -100,22 +123,6 @@ async fn nobody_is_served_when_the_chain_cannot_be_written() {
     let audit = world.data().join("audit");
     std::fs::rename(&audit, world.data().join("audit.away")).unwrap();
     std::fs::write(&audit, "in the way").unwrap();
-    let data = world.data();
-    let mut server = diamond_test_support::ServerProcess::spawn(
-        &diamond_test_support::binary("diamond-server"),
-        |command| {
-            command
-                .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-                .arg(&data);
-        },
-    );
-    assert!(
-        !server.wait().success(),
-        "a server without an audit log does not serve"
-    );
-    assert!(
-        server.output().contains("audit"),
-        "and says why: {}",
-        server.output()
-    );
+    let said = world.refuses_to_start();
+    assert!(said.contains("audit"), "it says why: {said}");
 }

@@ -13,6 +13,7 @@ mod audit;
 mod canary;
 mod cli;
 mod crash;
+mod folder;
 mod gateway;
 mod generated;
 mod keys;

@@ -67,14 +67,16 @@ async fn a_bad_report_does_not_stop_the_good_ones() {
     priced["costUsd"] = json!("1.00");
     let mut unknown = report("unknown", 1);
     unknown["model"] = json!("a-model-of-the-future");
-    let body = json!([future, priced, unknown, report("good", 1)]);
+    let mut impossible = report("impossible", 10);
+    impossible["quantities"]["cached_input_tokens"] = json!(11);
+    let body = json!([future, priced, unknown, report("good", 1), impossible]);
     let answer = world
         .send(Method::POST, "/api/usage", Some(&token), Some(&body))
         .await
         .with(200);
     let items = answer["items"].as_array().unwrap();
     let verdicts: Vec<&Value> = items.iter().map(|verdict| &verdict["verdict"]).collect();
-    assert_eq!(verdicts, ["invalid", "invalid", "accepted", "accepted"]);
+    assert_eq!(verdicts, ["invalid", "invalid", "accepted", "accepted", "invalid"]);
     assert!(
         items[1]["message"]
             .as_str()

@@ -66,8 +66,17 @@ impl World {
         Self::start_with(&[]).await
     }
 
+    /// A second node beside `first`, on the same database, with a folder of its own.
+    pub async fn join(first: &Self, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(environment, Some(&first.operator)).await
+    }
+
     /// The same with more environment for the server.
     pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+        Self::start_as(environment, None).await
+    }
+
+    async fn start_as(environment: &[(&str, &str)], operator: Option<&str>) -> Self {
         let sim = ServerProcess::spawn(&binary("diamond-sim"), |command| {
             command.args(["serve", "--listen", "127.0.0.1:0"]);
         });
@@ -79,7 +88,10 @@ impl World {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let (server, url) = serve(&dir, &sim_url, &environment).await;
-        let operator = std::fs::read_to_string(dir.path().join("data/operator-token")).unwrap();
+        let operator = operator.map_or_else(
+            || std::fs::read_to_string(dir.path().join("data/operator-token")).unwrap(),
+            str::to_owned,
+        );
         Self {
             _sim: sim,
             sim_url,
@@ -97,6 +109,19 @@ impl World {
         let (server, url) = serve(&self.dir, &self.sim_url, &self.environment).await;
         self.server = server;
         self.url = url;
+    }
+
+    /// Starts the server on the folder as it is, sees it refuse, and gives what it said.
+    pub fn refuses_to_start(&self) -> String {
+        let data = self.data();
+        let mut server = ServerProcess::spawn(&binary("diamond-server"), |command| {
+            command
+                .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+                .arg(&data)
+                .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        });
+        assert!(!server.wait().success(), "it serves: {}", server.output());
+        server.output()
     }
 
     /// Where the server keeps its data.
