@@ -131,6 +131,26 @@ impl Keyring {
             .map_err(|behind| no_key(vec![(customer, found), (dedicated, behind)]))
     }
 
+    /// Whose money a call of the tenant at the service uses, in whatever health the keys are: the
+    /// payer of the key that [`Keyring::pin`] would give if all were well. `None` without a key
+    /// that is in use.
+    #[must_use]
+    pub fn payer(&self, service: &ServiceId, tenant: &TenantId) -> Option<Payer> {
+        let customer = SecretName::Customer {
+            service: service.clone(),
+            tenant: tenant.clone(),
+        };
+        let dedicated = SecretName::Dedicated {
+            service: service.clone(),
+            tenant: tenant.clone(),
+        };
+        let slots = self.slots.versions.pin();
+        [customer, dedicated].iter().find_map(|name| {
+            let (version, _) = in_use(slots.get(name)?).ok()?;
+            Some(version.payer)
+        })
+    }
+
     /// What a provider's answer says about a version.
     pub fn report(&self, name: &SecretName, version: SecretVersion, health: KeyHealth) {
         if let Some(version) = self.slots.find(name, version) {

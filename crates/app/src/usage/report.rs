@@ -214,8 +214,8 @@ impl App {
         let (cost_usd, cost_basis, price_id) = self.cost_of(&report, timestamp);
         let payer = parts
             .keyring
-            .pin(&report.service, &tenant)
-            .map_or(Payer::Platform, |key| key.payer());
+            .payer(&report.service, &tenant)
+            .unwrap_or(Payer::Platform);
         Ok(UsageEvent {
             report_digest: Some(digest(&report)),
             event_id,

@@ -110,6 +110,34 @@ fn a_broken_customer_key_does_not_make_the_platform_pay() {
 }
 
 #[test]
+fn a_broken_key_says_who_pays_all_the_same() {
+    let ring = Ring::new();
+    let payer = || ring.keys.payer(&openai(), &crate::zaxon());
+    assert_eq!(payer(), None);
+    ring.put(&customer(), 1, VersionState::Pending);
+    assert_eq!(payer(), None, "not in use yet");
+    ring.put(&dedicated(), 1, VersionState::Active);
+    assert_eq!(payer(), Some(Payer::Platform));
+    ring.keys
+        .set_state(&customer(), version(1), VersionState::Active);
+    assert_eq!(payer(), Some(Payer::Tenant));
+    let until = Timestamp::MAX;
+    for health in [KeyHealth::Exhausted { until }, KeyHealth::Invalid] {
+        ring.keys.report(&customer(), version(1), health);
+        assert!(ring.pin().is_err());
+        assert_eq!(payer(), Some(Payer::Tenant), "{health:?}");
+    }
+    ring.keys
+        .report(&dedicated(), version(1), KeyHealth::Invalid);
+    ring.keys
+        .set_state(&customer(), version(1), VersionState::Revoked);
+    assert_eq!(payer(), Some(Payer::Platform));
+    ring.keys
+        .set_state(&dedicated(), version(1), VersionState::Revoked);
+    assert_eq!(payer(), None);
+}
+
+#[test]
 fn health_decides_what_is_given_and_passes_by_itself() {
     let ring = Ring::new();
     ring.put(&dedicated(), 1, VersionState::Active);
