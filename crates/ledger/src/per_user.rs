@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use diamond_domain::{EventKind, Money, Payer, TenantId, TimeRange, UserId};
-use diamond_usage::{ReadError, ScanFilter, UsageJournal, UserTotal};
+use diamond_domain::{Money, Payer, TenantId, TimeRange, UserId};
+use diamond_usage::{ReadError, ScanFilter, UsageJournal, UserTotal, call_count};
 
 use crate::{scan_ledger::unavailable, totals::priced_cost};
 
@@ -18,9 +18,10 @@ pub(crate) fn totals(
     for event in journal.scan(scan) {
         let event = event.map_err(unavailable)?;
         let cost = priced_cost(&event).filter(|_| event.payer == Payer::Platform);
+        let change = call_count(&event);
         let (sum, calls) = users.entry(event.user_id).or_default();
         *sum = *sum + cost.unwrap_or(Money::ZERO);
-        *calls += u64::from(event.kind == EventKind::Call);
+        *calls = calls.saturating_add_signed(change);
     }
     let total = |(user, (cost, calls))| UserTotal { user, cost, calls };
     Ok(users.into_iter().map(total).collect())

@@ -1,7 +1,7 @@
 //! A tenant's cost over time.
 
-use diamond_domain::{EventKind, Money, Payer, ServiceId, TenantId, TimeRange};
-use diamond_usage::{ReadError, ScanFilter, SeriesPoint, UsageJournal};
+use diamond_domain::{Money, Payer, ServiceId, TenantId, TimeRange};
+use diamond_usage::{ReadError, ScanFilter, SeriesPoint, UsageJournal, call_count};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{scan_ledger::unavailable, totals::priced_cost};
@@ -33,7 +33,7 @@ pub(crate) fn points(
             Payer::Tenant => &mut point.tenant_cost,
         };
         *sum = *sum + priced_cost(&event).unwrap_or(Money::ZERO);
-        point.calls += u64::from(event.kind == EventKind::Call);
+        point.calls = point.calls.saturating_add_signed(call_count(&event));
     }
     Ok(points)
 }

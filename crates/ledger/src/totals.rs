@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use diamond_domain::{
-    CostBasis, EventKind, Money, Payer, Quantities, ServiceId, TenantId, TimeRange, UsageEvent,
-    UserId,
+    CostBasis, Money, Payer, Quantities, ServiceId, TenantId, TimeRange, UsageEvent, UserId,
 };
-use diamond_usage::{GroupBy, ReadError, TenantScope, TotalsRow, UsageJournal};
+use diamond_usage::{GroupBy, ReadError, TenantScope, TotalsRow, UsageJournal, call_count};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{operator, scan_ledger::unavailable};
@@ -45,13 +44,13 @@ pub(crate) fn rows(
         let event = event.map_err(unavailable)?;
         let amounts = event.quantities.clone();
         let priced = priced_cost(&event);
-        let (kind, partial) = (event.kind, event.partial);
+        let (calls, partial) = (call_count(&event), event.partial);
         let totals = groups.entry(Group::of(event, group_by)).or_default();
         match priced {
             Some(cost) => totals.cost = totals.cost + cost,
             None => totals.unpriced += 1,
         }
-        totals.calls += u64::from(kind == EventKind::Call);
+        totals.calls = totals.calls.saturating_add_signed(calls);
         totals.partial += u64::from(partial);
         for (meter, amount) in amounts.iter() {
             totals.quantities.add(meter, amount);

@@ -1,6 +1,6 @@
 //! Which facts were taken: the index that tells a repeat from something new.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU64};
 
 use diamond_domain::EventId;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,17 @@ pub(crate) struct Taken {
     pub provider_call: u128,
     /// The later of its own time and the time at which it was taken, in microseconds.
     pub latest_us: i64,
+    /// Its sequence if it was told to us and names the provider's call: the gateway's own event
+    /// of that call displaces it.
+    pub report: Option<NonZeroU64>,
+}
+
+/// Where a report stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReportPlace {
+    pub event: EventId,
+    pub sequence: u64,
+    pub user: UserCode,
 }
 
 /// What the index knows of an event that is offered.
@@ -27,7 +38,9 @@ pub(crate) enum Known {
     TooOld,
     /// An event of this id.
     Same(Taken),
-    /// An event of another id with the same provider's request id.
+    /// A report of another id with the same provider's request id.
+    Reported(ReportPlace),
+    /// The gateway's event of another id with the same provider's request id.
     SameCall,
 }
 
@@ -67,8 +80,9 @@ impl DedupIndex {
         if let Some(taken) = self.events.get(&event) {
             return Known::Same(*taken);
         }
-        if provider_call != 0 && self.provider_calls.contains_key(&provider_call) {
-            return Known::SameCall;
+        if self.provider_calls.contains_key(&provider_call) {
+            let reported = self.reported(provider_call);
+            return reported.map_or(Known::SameCall, Known::Reported);
         }
         let oldest = self.begin_of_window(now).max(self.forgotten_before_us);
         if microseconds(timestamp) < oldest {
@@ -82,21 +96,38 @@ impl DedupIndex {
         self.events.contains_key(&event)
     }
 
-    pub(crate) fn insert(&mut self, event: EventId, taken: Taken) {
-        // What is already outside of the window (at a rebuild) would only be swept again.
-        if taken.latest_us < self.forgotten_before_us {
-            return;
-        }
-        if taken.provider_call != 0 {
-            self.provider_calls.insert(taken.provider_call, event);
-        }
-        self.events.insert(event, taken);
+    /// The report by which a provider's call is known, if that is how.
+    pub(crate) fn reported(&self, provider_call: u128) -> Option<ReportPlace> {
+        let event = *self.provider_calls.get(&provider_call)?;
+        let taken = self.events.get(&event)?;
+        let (sequence, user) = (taken.report?.get(), taken.user);
+        Some(ReportPlace {
+            event,
+            sequence,
+            user,
+        })
     }
 
-    /// Undoes an insertion whose record could not be written.
-    pub(crate) fn remove(&mut self, event: EventId) {
+    /// Takes a fact in. The provider's call is its from now on; whose it was before.
+    pub(crate) fn insert(&mut self, event: EventId, taken: Taken) -> Option<EventId> {
+        // What is already outside of the window (at a rebuild) would only be swept again.
+        if taken.latest_us < self.forgotten_before_us {
+            return None;
+        }
+        self.events.insert(event, taken);
+        match taken.provider_call {
+            0 => None,
+            call => self.provider_calls.insert(call, event),
+        }
+    }
+
+    /// Undoes an insertion whose record could not be written; `before` is what it answered.
+    pub(crate) fn remove(&mut self, event: EventId, before: Option<EventId>) {
         if let Some(taken) = self.events.remove(&event) {
-            self.provider_calls.remove(&taken.provider_call);
+            match before {
+                Some(before) => self.provider_calls.insert(taken.provider_call, before),
+                None => self.provider_calls.remove(&taken.provider_call),
+            };
         }
     }
 
@@ -108,9 +139,10 @@ impl DedupIndex {
         }
         let oldest = self.begin_of_window(now).max(self.forgotten_before_us);
         let calls = &mut self.provider_calls;
-        self.events.retain(|_, taken| {
+        self.events.retain(|event, taken| {
             let kept = taken.latest_us >= oldest;
-            if !kept {
+            // Of two events of one call the later one holds it.
+            if !kept && calls.get(&taken.provider_call) == Some(event) {
                 calls.remove(&taken.provider_call);
             }
             kept

@@ -35,9 +35,16 @@ pub enum SinkError {
 /// **Durability.** When `close` or `append` returns a verdict, the event outlives the machine's
 /// power. `open` returns at once; its record is on the disk no later than the next durable write.
 ///
-/// **Identity.** An event is the fact named by its `event_id`; within a tenant a service's
-/// `provider_request_id` names the same fact for kind `call`. Content is compared without
+/// **Identity.** An event is the fact named by its `event_id`. Content is compared without
 /// `ledger_sequence` and `ingested_at`. Concurrent calls with one id: exactly one is `Accepted`.
+///
+/// Within a tenant a service's `provider_request_id` names the same fact for kind `call`, but what
+/// the gateway saw itself never yields to what somebody says. An appended event of a call that is
+/// known by that id is a `Duplicate`. A closing event is always `Accepted`: if the call was known
+/// from a report (source `api` or `import`), one event of kind `correction` follows it at the next
+/// sequence, with the report's cost against its sign and without quantities, so that cost and calls
+/// count once ([`call_count`](crate::call_count)); if it was known from another call through the
+/// gateway, the provider has used an id twice, and both stand.
 ///
 /// **Recovery.** At the next start, each call that was opened and not closed becomes one
 /// `partial` event with outcome `lost`; a `close` that was acknowledged wins over it.

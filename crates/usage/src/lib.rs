@@ -10,6 +10,7 @@ pub mod contract;
 mod dedup;
 mod dictionary;
 mod dictionary_file;
+mod displaced;
 mod durable_tail;
 mod event_scan;
 mod event_sink;
@@ -25,6 +26,7 @@ pub use audit_sink::{
     AuditSink, AuditVerdict,
 };
 pub use dictionary::{UserCode, UserDictionary};
+pub use displaced::call_count;
 pub use event_scan::{EventScan, ScanFilter};
 pub use event_sink::{EventSink, SinkError, Verdict};
 pub use journal_audit::JournalAuditSink;

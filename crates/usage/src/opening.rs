@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
+    sync::Arc,
 };
 
 use diamond_domain::{EventId, UsageEvent};
@@ -10,10 +11,11 @@ use diamond_journal::{Journal, JournalError, Position};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    UserCode, UserDictionary,
-    dedup::{DedupIndex, Taken},
+    EventScan, UserCode, UserDictionary,
+    dedup::{DedupIndex, ReportPlace, Taken},
+    displaced::{correction_id, filter_of, read_correction},
     durable_tail::DurableTail,
-    stored::{Malformed, Prepared, RecordKind, StoredRecord, content_hash},
+    stored::{Malformed, Prepared, RecordKind, StoredRecord, content_hash, report_sequence},
     usage_journal::{Marks, State},
 };
 
@@ -32,6 +34,9 @@ pub(crate) struct Found {
     marks: Marks,
     /// Calls without an end, in the order in which they were opened.
     open: BTreeMap<Position, (UserCode, UsageEvent)>,
+    /// Reports that were displaced and not withdrawn (the power went between the two records), by
+    /// the correction that is missing.
+    displaced: BTreeMap<EventId, ReportPlace>,
 }
 
 /// Reads the journal once, from end to end.
@@ -57,6 +62,7 @@ pub(crate) fn read_all(
     let mut marks = Marks::default();
     let mut sequence = 0;
     let mut open = BTreeMap::new();
+    let mut displaced = BTreeMap::new();
     let mut places: HashMap<EventId, Position> = HashMap::new();
     let mut scan = journal.scan(Position::START);
     while let Some((position, record)) = scan.next_record()? {
@@ -78,6 +84,11 @@ pub(crate) fn read_all(
                 }
                 sequence = record.sequence;
                 marks.note(sequence, position);
+                let reported = index.reported(record.provider_call);
+                if let Some(report) = reported.filter(|_| record.kind == RecordKind::Closed) {
+                    displaced.insert(correction_id(record.tenant, report.event), report);
+                }
+                displaced.remove(&record.event);
                 index.insert(
                     record.event,
                     Taken {
@@ -85,6 +96,7 @@ pub(crate) fn read_all(
                         user: record.user,
                         provider_call: record.provider_call,
                         latest_us: record.timestamp_us.max(record.ingested_us),
+                        report: report_sequence(record.kind, record.provider_call, sequence),
                     },
                 );
             }
@@ -98,14 +110,15 @@ pub(crate) fn read_all(
         sequence,
         marks,
         open,
+        displaced,
     })
 }
 
-/// Turns every call without an end into an event, durably. Dying in here is harmless: what was
+/// Turns every call without an end into an event, and withdraws what should have been, durably. Dying in here is harmless: what was
 /// booked is closed at the next start, the rest is booked then.
 pub(crate) fn book_lost_calls(
     journal: &Journal,
-    dictionary: &UserDictionary,
+    dictionary: &Arc<UserDictionary>,
     found: Found,
     now: Timestamp,
 ) -> Result<(State, Vec<UsageEvent>), JournalError> {
@@ -114,39 +127,50 @@ pub(crate) fn book_lost_calls(
         mut sequence,
         mut marks,
         open,
+        displaced,
     } = found;
-    let mut lost = Vec::with_capacity(open.len());
     let mut last = None;
-    for (user, mut event) in open.into_values() {
-        sequence += 1;
-        event.user_id = dictionary.shown(Some(&event.tenant_id), user);
-        let prepared = Prepared::of(event.clone()).map_err(|error| JournalError::Unreadable {
+    let mut book = |kind, event: UsageEvent, user| -> Result<u64, JournalError> {
+        let prepared = Prepared::of(event).map_err(|error| JournalError::Unreadable {
             path: "events".into(),
             source: std::io::Error::other(error),
         })?;
-        let record = prepared.record(RecordKind::Closed, sequence, now, user);
+        let record = prepared.record(kind, sequence + 1, now, user);
         let position = journal.append(&record)?;
+        sequence += 1;
         marks.note(sequence, position);
         last = Some(position);
-        index.insert(
-            prepared.event,
-            Taken {
-                content: prepared.content,
-                user,
-                provider_call: 0,
-                latest_us: crate::stored::microseconds(prepared.timestamp.max(now)),
-            },
-        );
-        event.ledger_sequence = Some(sequence);
+        let taken = prepared.taken(kind, sequence, now, user);
+        index.insert(prepared.event, taken);
+        Ok(sequence)
+    };
+    for place in displaced.into_values() {
+        let scan = EventScan {
+            // Rare enough to begin at the beginning.
+            scan: journal.scan(Position::START),
+            dictionary: dictionary.clone(),
+            filter: filter_of(place),
+        };
+        if let Some(correction) = read_correction(scan)? {
+            book(RecordKind::Appended, correction, place.user)?;
+        }
+    }
+    let mut lost = Vec::with_capacity(open.len());
+    for (user, mut event) in open.into_values() {
+        event.user_id = dictionary.shown(Some(&event.tenant_id), user);
+        let booked = book(RecordKind::Closed, event.clone(), user)?;
+        event.ledger_sequence = Some(booked);
         event.ingested_at = Some(now);
         lost.push(event);
     }
     if let Some(last) = last {
         journal.durable_blocking(last)?;
-        tracing::warn!(
-            calls = lost.len(),
-            "booked calls that were open when the process died"
-        );
+        if !lost.is_empty() {
+            tracing::warn!(
+                calls = lost.len(),
+                "booked calls that were open when the process died"
+            );
+        }
     }
     let state = State {
         index,

@@ -16,10 +16,12 @@
 //! All numbers little-endian. What stands before the JSON lets a reader pass over other tenants
 //! and times, and the index be rebuilt, without looking inside.
 
+use std::num::NonZeroU64;
+
 use diamond_domain::{EventId, EventKind, OpenedCall, ServiceId, TenantId, UsageEvent, UserId};
 use jiff::Timestamp;
 
-use crate::UserCode;
+use crate::{UserCode, dedup::Taken};
 
 const VERSION: u8 = 1;
 const FIXED_BYTES: usize = 67;
@@ -188,6 +190,34 @@ impl Prepared {
         }
         .write()
     }
+
+    /// What the index keeps of it.
+    pub(crate) fn taken(
+        &self,
+        kind: RecordKind,
+        sequence: u64,
+        now: Timestamp,
+        user: UserCode,
+    ) -> Taken {
+        Taken {
+            content: self.content,
+            user,
+            provider_call: self.provider_call,
+            latest_us: microseconds(self.timestamp.max(now)),
+            report: report_sequence(kind, self.provider_call, sequence),
+        }
+    }
+}
+
+/// What is kept of the sequence: only events that were told and name the provider's call can be
+/// displaced.
+pub(crate) fn report_sequence(
+    kind: RecordKind,
+    provider_call: u128,
+    sequence: u64,
+) -> Option<NonZeroU64> {
+    let displaceable = kind == RecordKind::Appended && provider_call != 0;
+    NonZeroU64::new(sequence).filter(|_| displaceable)
 }
 
 /// The record of a call that is about to be forwarded.

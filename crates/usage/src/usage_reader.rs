@@ -101,7 +101,7 @@ pub struct TotalsRow {
     pub payer: Payer,
     /// Sum of the costs of priced events.
     pub cost: Money,
-    /// Number of events of kind `call`.
+    /// Number of calls, each once (see [`call_count`](crate::call_count)).
     pub calls: u64,
     /// Number of events whose cost is unknown; their cost is in no sum.
     pub unpriced: u64,
@@ -118,7 +118,7 @@ pub struct UserTotal {
     pub user: UserId,
     /// Cost with payer `platform`.
     pub cost: Money,
-    /// Number of events of kind `call`, both payers.
+    /// Number of calls of both payers, each once.
     pub calls: u64,
 }
 
@@ -131,7 +131,7 @@ pub struct SeriesPoint {
     pub platform_cost: Money,
     /// Cost with payer `tenant`.
     pub tenant_cost: Money,
-    /// Number of events of kind `call`.
+    /// Number of calls, each once.
     pub calls: u64,
 }
 

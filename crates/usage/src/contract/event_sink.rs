@@ -19,6 +19,7 @@ pub async fn event_sink<S: EventSink + ?Sized>(make: impl AsyncFn() -> Arc<S>) {
     a_batch_is_judged_event_by_event(&*make().await).await;
     one_of_many_at_once_is_accepted(&*make().await).await;
     the_provider_names_the_call_too(&*make().await).await;
+    what_we_saw_never_yields_to_what_was_said(&*make().await).await;
     what_is_older_than_the_window_is_too_old(&*make().await).await;
     a_call_may_be_withdrawn(&*make().await).await;
 }
@@ -149,6 +150,26 @@ async fn the_provider_names_the_call_too<S: EventSink + ?Sized>(sink: &S) {
         Verdict::Accepted,
         "another tenant's call is another"
     );
+}
+
+async fn what_we_saw_never_yields_to_what_was_said<S: EventSink + ?Sized>(sink: &S) {
+    let named = |mut event: diamond_domain::UsageEvent| {
+        event.provider_request_id = Some("chatcmpl-1".to_owned());
+        event
+    };
+    let told = named(reported("zaxon", "anna", 1));
+    assert_eq!(verdict(sink, told.clone()).await, Verdict::Accepted);
+    // The report came first; then the provider repeats its id for another call.
+    for number in [2, 3] {
+        let call = opened("zaxon", "bert", number);
+        open(sink, &call);
+        let seen = named(closing(call));
+        assert_eq!(close(sink, seen.clone()).await, Verdict::Accepted);
+        assert_eq!(close(sink, seen).await, Verdict::Duplicate);
+    }
+    assert_eq!(verdict(sink, told).await, Verdict::Duplicate);
+    let again = named(reported("zaxon", "anna", 4));
+    assert_eq!(verdict(sink, again).await, Verdict::Duplicate);
 }
 
 #[expect(clippy::expect_used, reason = "the sample's time is in the calendar")]

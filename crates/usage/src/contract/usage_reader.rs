@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diamond_domain::{CostBasis, EventKind, Meter, Money, Payer, TimeRange, UsageEvent};
 use jiff::{SignedDuration, Timestamp};
 
-use super::samples::{now, reported, tenant, user};
+use super::samples::{closing, now, opened, reported, tenant, user};
 use crate::{
     ErasureSubject, EventFilter, EventSink, GroupBy, LedgerCursor, ReadError, TenantScope,
     UsageReader, Verdict,
@@ -32,6 +32,9 @@ where
     let (sink, reader) = make().await;
     fill(&*sink).await;
     the_forgotten_leave_their_sums(&*sink, &*reader).await;
+
+    let (sink, reader) = make().await;
+    a_call_that_was_told_and_seen_counts_once(&*sink, &*reader).await;
 }
 
 fn at(minutes: i64) -> Timestamp {
@@ -134,6 +137,60 @@ async fn order_is_that_of_arrival<R: UsageReader + ?Sized>(reader: &R, events: &
         event.ingested_at = None;
         assert_eq!(&event, written, "an event comes back as it was written");
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "samples are taken, the ledger can be read"
+)]
+async fn a_call_that_was_told_and_seen_counts_once<S, R>(sink: &S, reader: &R)
+where
+    S: EventSink + ?Sized,
+    R: UsageReader + ?Sized,
+{
+    let mut told = reported("zaxon", "anna", 1);
+    told.timestamp = at(10);
+    told.cost_usd = nanos(3);
+    told.provider_request_id = Some("chatcmpl-1".to_owned());
+    sink.append(vec![told]).await.expect("a report is taken");
+    let mut call = opened("zaxon", "anna", 2);
+    call.timestamp = at(10);
+    sink.open(&call).expect("a call is opened");
+    let mut seen = closing(call);
+    seen.provider_request_id = Some("chatcmpl-1".to_owned());
+    let verdict = sink.close(seen).await.expect("a call is closed");
+    assert_eq!(verdict, Verdict::Accepted);
+
+    let once = (1, nanos(1_000));
+    let rows = reader
+        .totals(&zaxon(), range(), GroupBy::default())
+        .await
+        .expect("an answer");
+    let found: Vec<_> = rows.iter().map(|row| (row.calls, row.cost)).collect();
+    assert_eq!(found, [once]);
+    let users = reader
+        .per_user(&tenant("zaxon"), range())
+        .await
+        .expect("an answer");
+    let found: Vec<_> = users.iter().map(|user| (user.calls, user.cost)).collect();
+    assert_eq!(found, [once]);
+    let step = SignedDuration::from_mins(5);
+    let points = reader
+        .series(&tenant("zaxon"), range(), step, None)
+        .await
+        .expect("an answer");
+    let found: Vec<_> = points
+        .iter()
+        .filter(|point| point.calls > 0 || point.platform_cost != Money::ZERO)
+        .map(|point| (point.calls, point.platform_cost))
+        .collect();
+    assert_eq!(found, [once]);
+    let sums = reader
+        .sums_by_sequence(&zaxon(), 0, 3)
+        .await
+        .expect("an answer");
+    let cost: Money = sums.iter().map(|sum| sum.cost).sum();
+    assert_eq!(cost, nanos(1_000));
 }
 
 #[expect(clippy::expect_used, reason = "the ledger can be read")]

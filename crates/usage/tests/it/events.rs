@@ -2,13 +2,15 @@
 
 use std::{path::Path, sync::Arc};
 
-use diamond_domain::{CallOutcome, ManualClock, UsageEvent};
+use diamond_domain::{
+    CallOutcome, CostBasis, EventKind, EventSource, ManualClock, Money, UsageEvent,
+};
 use diamond_journal::{
     RealDisk,
     simulated::{Loss, SimulatedDisk},
 };
 use diamond_usage::{
-    EventSink, ScanFilter, SinkError, UsageJournal, UsageJournalOptions, Verdict,
+    EventSink, ScanFilter, SinkError, UsageJournal, UsageJournalOptions, Verdict, call_count,
     contract::{self, samples},
 };
 use jiff::SignedDuration;
@@ -105,23 +107,172 @@ async fn sequence_and_deduplication_outlive_a_restart() {
     assert_eq!(sequences, (1..=5).map(Some).collect::<Vec<_>>());
 }
 
+/// The provider's name for the call, as both the reporter and the gateway saw it.
+fn named(mut event: UsageEvent) -> UsageEvent {
+    event.provider_request_id = Some("chatcmpl-1".to_owned());
+    event
+}
+
+/// A cheap report of a call by somebody, with a time and a place of its own.
+fn told() -> UsageEvent {
+    let mut told = named(samples::reported("zaxon", "anna", 1));
+    told.timestamp = samples::now() - SignedDuration::from_hours(3);
+    told.model = "gpt-cheap".to_owned();
+    told.cost_usd = Money::from_nanos(3);
+    told
+}
+
+fn costs(events: &[UsageEvent]) -> Money {
+    events.iter().map(|event| event.cost_usd).sum()
+}
+
 #[tokio::test]
-async fn a_report_of_an_opened_call_leaves_no_lost_call() {
+async fn a_report_cannot_erase_what_the_gateway_measured() {
     let disk = SimulatedDisk::new(1);
     let journal = open(folder(), Arc::new(disk.clone())).0;
-    let mut told = samples::reported("zaxon", "anna", 1);
-    told.provider_request_id = Some("chatcmpl-1".to_owned());
-    journal.append(vec![told]).await.unwrap();
-    let call = samples::opened("zaxon", "anna", 2);
+    journal.append(vec![told()]).await.unwrap();
+    let call = samples::opened("zaxon", "bert", 2);
     journal.open(&call).unwrap();
-    let mut seen = samples::closing(call);
-    seen.provider_request_id = Some("chatcmpl-1".to_owned());
-    assert_eq!(journal.close(seen).await.unwrap(), Verdict::Duplicate);
+    let seen = named(samples::closing(call));
+    let verdict = journal.close(seen.clone()).await.unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    // The provider repeats its id for another of our calls: that is one more call.
+    let call = samples::opened("zaxon", "bert", 3);
+    journal.open(&call).unwrap();
+    let repeated = named(samples::closing(call));
+    let verdict = journal.close(repeated.clone()).await.unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+
+    let found = events(&journal);
+    let [report, closed, correction, another] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        [report, closed, another].map(|event| event.event_id),
+        [told().event_id, seen.event_id, repeated.event_id]
+    );
+    assert_eq!(correction.kind, EventKind::Correction);
+    assert_eq!(correction.corrects, Some(report.event_id));
+    assert_eq!(correction.cost_usd, Money::from_nanos(-3));
+    assert!(correction.quantities.is_empty() && !correction.partial);
+    assert_eq!(correction.source, EventSource::Gateway);
+    assert_eq!(
+        (&correction.user_id, &correction.model, correction.timestamp),
+        (&report.user_id, &report.model, report.timestamp),
+        "in the sums that the report is in"
+    );
+    assert_eq!(costs(&found), seen.cost_usd + repeated.cost_usd);
+    assert_eq!(found.iter().map(call_count).sum::<i64>(), 2);
+    assert_eq!(journal.watermark(), 4);
+
+    // After a restart it is all known, and nothing is lost or booked again.
     disk.crash(Loss::Everything);
     drop(journal);
     let (journal, recovered) = open(folder(), Arc::new(disk));
     assert!(recovered.lost.is_empty());
-    assert_eq!(events(&journal).len(), 1);
+    assert_eq!(journal.close(seen).await.unwrap(), Verdict::Duplicate);
+    let late = named(samples::reported("zaxon", "anna", 9));
+    let verdicts = journal.append(vec![told(), late]).await.unwrap();
+    assert_eq!(verdicts, [Verdict::Duplicate, Verdict::Duplicate]);
+    assert_eq!(events(&journal), found);
+}
+
+#[tokio::test]
+async fn a_report_from_before_the_restart_is_displaced_too() {
+    let disk = SimulatedDisk::new(1);
+    let journal = open(folder(), Arc::new(disk.clone())).0;
+    journal.append(vec![told()]).await.unwrap();
+    drop(journal);
+    let journal = open(folder(), Arc::new(disk)).0;
+    let seen = named(samples::closing(samples::opened("zaxon", "bert", 2)));
+    let verdict = journal.close(seen.clone()).await.unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    assert_eq!(costs(&events(&journal)), seen.cost_usd);
+}
+
+#[tokio::test]
+async fn an_unpriced_report_leaves_an_exact_sum() {
+    let journal = open(folder(), Arc::new(SimulatedDisk::new(1))).0;
+    let mut unpriced = told();
+    unpriced.cost_basis = CostBasis::Unpriced;
+    journal.append(vec![unpriced]).await.unwrap();
+    let seen = named(samples::closing(samples::opened("zaxon", "bert", 2)));
+    journal.close(seen).await.unwrap();
+    let correction = events(&journal).pop().unwrap();
+    assert_eq!(correction.kind, EventKind::Correction);
+    assert_eq!(correction.cost_usd, Money::ZERO);
+    assert_ne!(correction.cost_basis, CostBasis::Unpriced);
+}
+
+#[tokio::test]
+async fn of_many_closes_at_once_one_displaces_the_report() {
+    let journal = open(folder(), Arc::new(SimulatedDisk::new(1))).0;
+    journal.append(vec![told()]).await.unwrap();
+    let closes = (2..10).map(|number| {
+        let call = samples::opened("zaxon", "bert", number);
+        journal.close(named(samples::closing(call)))
+    });
+    for verdict in futures_util::future::join_all(closes).await {
+        assert_eq!(verdict.unwrap(), Verdict::Accepted);
+    }
+    let found = events(&journal);
+    assert_eq!(found.iter().map(call_count).sum::<i64>(), 8);
+    assert_eq!(costs(&found), Money::from_nanos(8_000));
+}
+
+#[tokio::test]
+async fn a_close_that_could_not_be_written_displaces_nothing_yet() {
+    let disk = SimulatedDisk::new(1);
+    let journal = open(folder(), Arc::new(disk.clone())).0;
+    journal.append(vec![told()]).await.unwrap();
+    let seen = named(samples::closing(samples::opened("zaxon", "anna", 2)));
+    disk.set_quota(Some(disk.used() + 100));
+    let refused = journal.close(seen.clone()).await;
+    assert!(matches!(refused, Err(SinkError::Full(_))), "{refused:?}");
+    disk.set_quota(None);
+    let late = named(samples::reported("zaxon", "anna", 9));
+    let verdicts = journal.append(vec![late]).await.unwrap();
+    assert_eq!(verdicts, [Verdict::Duplicate], "the report still stands");
+    let verdict = journal.close(seen.clone()).await.unwrap();
+    assert_eq!(verdict, Verdict::Accepted);
+    assert_eq!(costs(&events(&journal)), seen.cost_usd);
+}
+
+/// Shortens the last segment of a folder's events, as a loss of power in the midst of a write.
+fn tear(folder: &Path, bytes: u64) {
+    let segments = std::fs::read_dir(folder.join("events")).unwrap();
+    let last = segments
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.metadata().unwrap().len() > bytes)
+        .max()
+        .unwrap();
+    let file = std::fs::File::options().write(true).open(last).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length - bytes).unwrap();
+}
+
+#[tokio::test]
+async fn power_lost_between_the_two_records_leaves_no_call_counted_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = || open(folder.path(), Arc::new(RealDisk));
+    let journal = begin().0;
+    journal.append(vec![told()]).await.unwrap();
+    let call = samples::opened("zaxon", "bert", 2);
+    journal.open(&call).unwrap();
+    let seen = named(samples::closing(call));
+    journal.close(seen.clone()).await.unwrap();
+    let whole = events(&journal);
+    drop(journal);
+    tear(folder.path(), 10);
+
+    let scan = |journal: &UsageJournal| (events(journal), journal.watermark());
+    let (journal, recovered) = begin();
+    assert!(recovered.lost.is_empty(), "its end is there");
+    let found = scan(&journal);
+    assert_eq!(found, (whole, 3), "the correction that was torn off");
+    drop(journal);
+    let (journal, _) = begin();
+    assert_eq!(scan(&journal), found, "withdrawn once");
 }
 
 #[tokio::test]
