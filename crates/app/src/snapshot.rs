@@ -11,9 +11,7 @@ use std::{
 
 use diamond_admission::{Admission, TenantPolicy, TokenHash, TokenRecord};
 use diamond_db::{ChangeSubject, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, system};
-use diamond_domain::{
-    Alarm, AlarmCode, AlarmSink, Clock, SecretKind, SecretName, SecretVersion, VersionState,
-};
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, SecretKind, SecretName, SecretValue, SecretVersion, VersionState};
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
 use tokio::sync::Mutex;
@@ -184,24 +182,29 @@ impl Snapshot {
                     self.keyring.set_state(&row.name, row.version, row.state);
                     return Ok(());
                 }
-                match self.secrets.get(&row.name, row.version).await {
-                    Ok(value) => {
-                        self.keyring.upsert(KeyEntry {
-                            name: row.name.clone(),
-                            version: row.version,
-                            value,
-                            state: row.state,
-                            payer: row.payer,
-                        });
-                        Ok(())
-                    }
-                    Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
+                let value = match self.secrets.get(&row.name, row.version).await {
+                    Ok(value) => Some(value),
+                    Err(error @ SecretError::Unavailable(_)) => return Err(error.into()),
                     // One damaged value must not take down the other 50,000.
                     Err(error) => {
                         self.raise_unreadable(&row.name, &error);
-                        Ok(())
+                        None
                     }
+                };
+                // It takes its place all the same, as a key that does not work: were it left
+                // out, the version before it would be handed out in silence.
+                let readable = value.is_some();
+                self.keyring.upsert(KeyEntry {
+                    name: row.name.clone(),
+                    version: row.version,
+                    value: value.unwrap_or_else(|| SecretValue::new(String::new())),
+                    state: row.state,
+                    payer: row.payer,
+                });
+                if !readable {
+                    self.keyring.report(&row.name, row.version, KeyHealth::Invalid);
                 }
+                Ok(())
             }
         }
     }

@@ -104,7 +104,6 @@ fn serve(config: config::Config) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the server stops");
-            complain(&format!("diamond-server: {error:#}"));
             ExitCode::FAILURE
         }
     }

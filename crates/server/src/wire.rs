@@ -73,7 +73,9 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let installation = diamond_db::installation::get_or_create(&db, clock.now()).await?;
     let node = data.node_of(installation, &*clock)?;
 
-    let admission = Arc::new(Admission::new(Arc::clone(&clock)));
+    let staleness = Duration::from_secs(config.server.snapshot_staleness_seconds);
+    let admission = Admission::new(Arc::clone(&clock)).with_staleness(staleness);
+    let admission = Arc::new(admission);
     let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
     let alarms = Arc::new(AlarmRecorder::default());
     let secrets = Arc::new(secrets);
@@ -298,6 +300,7 @@ fn gateway_settings(config: &Config, upstreams: HashMap<ServiceId, String>) -> G
         upstreams,
         body_bytes_max: section.body_bytes_max,
         connect_timeout: Duration::from_secs(section.connect_timeout_seconds),
+        body_silence_timeout: Duration::from_secs(section.body_timeout_seconds),
         answer_timeout: Duration::from_secs(section.response_timeout_seconds),
         silence_timeout: Duration::from_secs(section.idle_timeout_seconds),
         region: Some(section.region.clone()).filter(|region| !region.is_empty()),

@@ -114,6 +114,11 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         1,
     );
     least(
+        "gateway.body_timeout_seconds",
+        config.gateway.body_timeout_seconds,
+        1,
+    );
+    least(
         "gateway.response_timeout_seconds",
         config.gateway.response_timeout_seconds,
         1,

@@ -111,6 +111,7 @@ pub struct ApiSection {
 pub struct GatewaySection {
     pub body_bytes_max: usize,
     pub connect_timeout_seconds: u64,
+    pub body_timeout_seconds: u64,
     pub response_timeout_seconds: u64,
     pub idle_timeout_seconds: u64,
     pub region: String,

@@ -272,3 +272,42 @@ async fn strangers_find_nothing() {
         assert_eq!(answer.refused(404), "tenant_not_found", "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn a_damaged_key_is_not_replaced_by_an_older_one_in_silence() {
+    let mut world = World::start().await;
+    let token = world.ready_tenant("zaxon").await;
+    let second = json!({ "apiKey": "sk-second-key", "validate": false });
+    let path = "/api/keys/openai/zaxon/dedicated";
+    world.operate(Method::PUT, path, second).await.with(200);
+    world.server.terminate();
+    assert!(world.server.wait().success());
+    // Somebody puts the first version's sealed value in the place of the second's.
+    let swap = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); \
+        db.execute('UPDATE sealed_versions SET sealed = \
+        (SELECT sealed FROM sealed_versions WHERE version = 1) WHERE version = 2'); db.commit()";
+    let swapped = std::process::Command::new("python3")
+        .args(["-c", swap])
+        .arg(world.data().join("control.db"))
+        .status()
+        .unwrap();
+    assert!(swapped.success());
+    world.start_server_again().await;
+    let lease = world
+        .send(
+            Method::POST,
+            "/api/keys/openai/zaxon",
+            Some(&token),
+            Some(&json!({})),
+        )
+        .await;
+    assert_eq!(lease.status, 404, "{}", lease.json);
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
+    assert!(
+        alarms.to_string().contains("unreadable_secret"),
+        "{alarms}"
+    );
+}
