@@ -18,6 +18,7 @@ const SUBJECTS_MAX: usize = 100;
 /// What the rest are called.
 const OTHER_SUBJECTS: &str = "others";
 
+type Subjects = HashMap<(AlarmCode, Option<TenantId>), HashSet<String>>;
 type Subject = (AlarmCode, Option<TenantId>, String);
 
 /// Joins repeated alarms in memory until they are in the database; an outage of the database
@@ -27,7 +28,7 @@ pub struct AlarmRecorder {
     waiting: Mutex<BTreeMap<Subject, (String, u64)>>,
     arrived: Notify,
     /// The subjects of each code and tenant since the start.
-    seen: Mutex<HashMap<(AlarmCode, Option<TenantId>), HashSet<String>>>,
+    seen: Mutex<Subjects>,
     /// One writer at a time: whoever asks for alarms waits for those on their way.
     writing: tokio::sync::Mutex<()>,
 }

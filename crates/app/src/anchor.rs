@@ -17,9 +17,11 @@ impl App {
 
     /// The head that was written down last.
     pub(crate) async fn anchor(&self) -> Result<Option<AuditHead>, DbError> {
-        let anchor =
-            diamond_db::system::get_audit_anchor(&self.parts().db, &self.chain()).await?;
-        Ok(anchor.map(|anchor| AuditHead { sequence: anchor.sequence, hash: anchor.hash }))
+        let anchor = diamond_db::system::get_audit_anchor(&self.parts().db, &self.chain()).await?;
+        Ok(anchor.map(|anchor| AuditHead {
+            sequence: anchor.sequence,
+            hash: anchor.hash,
+        }))
     }
 
     /// Writes down how far the chain reaches.

@@ -44,10 +44,20 @@ impl App {
                 Some(_) => None,
             },
         };
+        let journal = check("journal", parts.sink.check());
+        let audit = check("audit", parts.audit.check());
         Readiness {
-            ready: fresh,
-            checks: vec![database, snapshot],
+            ready: fresh && journal.ok && audit.ok,
+            checks: vec![database, snapshot, journal, audit],
         }
+    }
+}
+
+fn check(name: &'static str, found: Result<(), impl std::fmt::Display>) -> Check {
+    Check {
+        name,
+        ok: found.is_ok(),
+        detail: found.err().map(|error| error.to_string()),
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 
 use diamond_admission::{Admission, TenantPolicy, TokenHash, TokenRecord};
 use diamond_db::{ChangeSubject, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, system};
-use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, SecretKind, SecretName, SecretValue, SecretVersion, VersionState};
+use diamond_domain::{
+    Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, SecretKind, SecretName, SecretValue,
+    SecretVersion, VersionState,
+};
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
 use tokio::sync::Mutex;
@@ -202,7 +205,8 @@ impl Snapshot {
                     payer: row.payer,
                 });
                 if !readable {
-                    self.keyring.report(&row.name, row.version, KeyHealth::Invalid);
+                    self.keyring
+                        .report(&row.name, row.version, KeyHealth::Invalid);
                 }
                 Ok(())
             }

@@ -22,7 +22,9 @@ pub use event::{
     CallOutcome, CostBasis, EventKind, EventSource, OpenedCall, Payer, Tags, TagsError, UsageEvent,
     check_tags,
 };
-pub use id::{AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, TokenId, TraceId};
+pub use id::{
+    AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, TokenId, TraceId,
+};
 pub use money::{Money, MoneyError};
 pub use period::{Period, PeriodError, TimeRange};
 pub use quantity::{Meter, Quantities, UnknownMeter};

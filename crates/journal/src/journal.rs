@@ -175,9 +175,15 @@ impl Journal {
     /// Whether records are taken.
     ///
     /// # Errors
-    /// [`JournalError::Failed`] or [`JournalError::Closed`]. (A full disk shows only in writing.)
+    /// [`JournalError::Failed`] or [`JournalError::Closed`]; [`JournalError::Full`] when the last
+    /// write found the disk full, which only another write can disprove.
     pub fn check(&self) -> Result<(), JournalError> {
-        self.0.shared.state.lock().check()
+        let state = self.0.shared.state.lock();
+        state.check()?;
+        match &state.full {
+            Some(error) => Err(JournalError::Full(again(error))),
+            None => Ok(()),
+        }
     }
 
     /// Reads every record from a position (or the first that is kept) that is durable now. What

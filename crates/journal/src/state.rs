@@ -61,6 +61,8 @@ pub(crate) struct State {
     /// The size at which a new segment is tried.
     pub roll_at: u64,
     scratch: Vec<u8>,
+    /// Why the last write was refused, if the disk was full; the next one may fit again.
+    pub full: Option<io::Error>,
 }
 
 impl State {
@@ -80,6 +82,7 @@ impl State {
             waiters: Vec::new(),
             roll_at: options.segment_bytes,
             scratch: Vec::new(),
+            full: None,
         }
     }
 
@@ -153,6 +156,7 @@ impl Shared {
         if let Err(error) = state.file.write_all_at(&bytes, state.file_bytes) {
             return Err(self.take_back(state, error));
         }
+        state.full = None;
         state.file_bytes += bytes.len() as u64;
         state.next += records.len() as u64;
         bytes.truncate(0);
@@ -181,6 +185,7 @@ impl Shared {
             // may be under way, may have failed for that.
             Ok(()) => {
                 if is_full(&error) {
+                    state.full = Some(again(&error));
                     return JournalError::Full(error);
                 }
                 state.fail(again(&error));

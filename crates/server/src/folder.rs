@@ -81,7 +81,10 @@ impl DataFolder {
                 installation
             ),
             None => {
-                let mark = Mark { installation, node: NodeId::generate(clock.now()) };
+                let mark = Mark {
+                    installation,
+                    node: NodeId::generate(clock.now()),
+                };
                 write_mark(&self.path, &mark)
                     .with_context(|| format!("{MARK} cannot be written"))?;
                 Ok(mark.node)
@@ -103,8 +106,12 @@ fn read_mark(path: &Path) -> anyhow::Result<Option<Mark>> {
 /// Whole or not at all: written beside its place, made durable, then moved there.
 fn write_mark(folder: &Path, mark: &Mark) -> anyhow::Result<()> {
     let draft = folder.join("node.json.new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(&serde_json::to_vec_pretty(mark)?)?;
     file.sync_all()?;
     fs::rename(&draft, folder.join(MARK))?;

@@ -1,13 +1,7 @@
 //! The wiring: the only file that names concrete adapters. Choosing another is a setting and an
 //! arm here.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use diamond_admission::Admission;

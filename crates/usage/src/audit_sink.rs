@@ -163,6 +163,9 @@ pub trait AuditSink: Send + Sync {
     /// Writes an entry and waits until it is durable.
     async fn record(&self, draft: AuditDraft) -> Result<AuditEntry, AuditError>;
 
+    /// Whether entries can still be taken.
+    fn check(&self) -> Result<(), AuditError>;
+
     /// The end of the chain as last made durable.
     fn head(&self) -> AuditHead;
 

@@ -68,6 +68,13 @@ pub trait EventSink: Send + Sync {
     /// [`SinkError`] when the event is not durable.
     async fn close(&self, event: UsageEvent) -> Result<Verdict, SinkError>;
 
+    /// Whether new work is taken. After a refusal for want of space this tries to write, so that
+    /// it comes right by itself when there is space again.
+    ///
+    /// # Errors
+    /// [`SinkError`] as `open` would give it.
+    fn check(&self) -> Result<(), SinkError>;
+
     /// Takes events that were never opened; verdicts in the order of the events, and none before
     /// all that were accepted are durable.
     ///

@@ -230,6 +230,14 @@ impl EventSink for UsageJournal {
         Ok(verdicts.first().copied().unwrap_or(Verdict::Accepted))
     }
 
+    fn check(&self) -> Result<(), SinkError> {
+        match Self::check(self) {
+            // The smallest record that says nothing: no call has this name.
+            Err(JournalError::Full(_)) => self.abandon(EventId::from_bits(0)),
+            checked => checked.map_err(sink_error),
+        }
+    }
+
     async fn append(&self, events: Vec<UsageEvent>) -> Result<Vec<Verdict>, SinkError> {
         self.take(RecordKind::Appended, events).await
     }

@@ -198,7 +198,9 @@ impl App {
             return Err(invalid("`quantities` is empty: there is nothing to price"));
         }
         if let Some(whole) = report.quantities.inconsistent() {
-            return Err(invalid(format!("the parts of `{whole}` add up to more than it")));
+            return Err(invalid(format!(
+                "the parts of `{whole}` add up to more than it"
+            )));
         }
         if report.cost_usd.is_some() && !importer {
             return Err(invalid(

@@ -332,6 +332,13 @@ impl EventSink for Sink {
         Ok(Verdict::Accepted)
     }
 
+    fn check(&self) -> Result<(), SinkError> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(SinkError::Full(std::io::ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    }
+
     async fn append(&self, _: Vec<UsageEvent>) -> Result<Vec<Verdict>, SinkError> {
         panic!("the gateway opens and closes its calls");
     }

@@ -21,7 +21,10 @@ fn every_service_has_its_component_code() {
         .map(|service| (service.as_str(), catalog.component_code(service).unwrap()))
         .collect();
     for expected in SERVICES {
-        assert!(found.contains(&expected), "{expected:?} is not among {found:?}");
+        assert!(
+            found.contains(&expected),
+            "{expected:?} is not among {found:?}"
+        );
     }
     assert_eq!(catalog.component_code(&service("acme")), None);
 }
@@ -49,7 +52,7 @@ fn every_listed_model_prices_one_unit_of_whatever_it_rates() {
                     .timestamp();
                 let price = |tier| {
                     catalog.price(&PriceQuery {
-                        service: &service,
+                        service,
                         model: &row.name,
                         service_tier: tier,
                         at,
@@ -64,7 +67,7 @@ fn every_listed_model_prices_one_unit_of_whatever_it_rates() {
                     priced.price_id
                 );
                 for alias in &row.aliases {
-                    let same = catalog.row(&service, alias, at).unwrap();
+                    let same = catalog.row(service, alias, at).unwrap();
                     assert_eq!(same.id(), row.id(), "{alias}");
                 }
             }

@@ -91,14 +91,20 @@ async fn a_cut_tail_stays_found_however_much_is_written_after_it() {
     // Past the place that was anchored, and over another start.
     for _ in 0..10 {
         let body = json!({ "purpose": "growing over it" });
-        world.operate(Method::POST, "/api/keys/openai/zaxon", body).await.with(200);
+        world
+            .operate(Method::POST, "/api/keys/openai/zaxon", body)
+            .await
+            .with(200);
     }
     world.server.terminate();
     assert!(world.server.wait().success());
     world.start_server_again().await;
     let verdict = verify(&world).await;
     assert_eq!(verdict["ok"], false, "{verdict}");
-    let alarms = world.operate(Method::GET, "/api/alarms", Value::Null).await.with(200);
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
     assert!(alarms.to_string().contains("audit_broken"), "{alarms}");
 }
 

@@ -69,14 +69,20 @@ async fn each_node_on_one_database_has_an_audit_chain_of_its_own() {
     let lease = async |world: &World| {
         let body = serde_json::json!({});
         let path = "/api/keys/openai/zaxon";
-        world.send(reqwest::Method::POST, path, Some(&token), Some(&body)).await.with(200);
+        world
+            .send(reqwest::Method::POST, path, Some(&token), Some(&body))
+            .await
+            .with(200);
     };
     lease(&one).await;
     lease(&other).await;
     for world in [&one, &other] {
         let path = "/api/audit/verify";
         let nothing = serde_json::Value::Null;
-        let verdict = world.operate(reqwest::Method::GET, path, nothing).await.with(200);
+        let verdict = world
+            .operate(reqwest::Method::GET, path, nothing)
+            .await
+            .with(200);
         assert_eq!(verdict["ok"], true, "{verdict}");
     }
 }

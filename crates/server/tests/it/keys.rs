@@ -306,8 +306,5 @@ async fn a_damaged_key_is_not_replaced_by_an_older_one_in_silence() {
         .operate(Method::GET, "/api/alarms", Value::Null)
         .await
         .with(200);
-    assert!(
-        alarms.to_string().contains("unreadable_secret"),
-        "{alarms}"
-    );
+    assert!(alarms.to_string().contains("unreadable_secret"), "{alarms}");
 }

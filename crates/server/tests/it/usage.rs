@@ -76,7 +76,10 @@ async fn a_bad_report_does_not_stop_the_good_ones() {
         .with(200);
     let items = answer["items"].as_array().unwrap();
     let verdicts: Vec<&Value> = items.iter().map(|verdict| &verdict["verdict"]).collect();
-    assert_eq!(verdicts, ["invalid", "invalid", "accepted", "accepted", "invalid"]);
+    assert_eq!(
+        verdicts,
+        ["invalid", "invalid", "accepted", "accepted", "invalid"]
+    );
     assert!(
         items[1]["message"]
             .as_str()

@@ -238,6 +238,23 @@ async fn a_close_that_could_not_be_written_displaces_nothing_yet() {
     assert_eq!(costs(&events(&journal)), seen.cost_usd);
 }
 
+#[tokio::test]
+async fn a_full_disk_shows_and_comes_right_without_traffic() {
+    let disk = SimulatedDisk::new(1);
+    let journal = open(folder(), Arc::new(disk.clone())).0;
+    let sink: Arc<dyn EventSink> = journal.clone();
+    sink.check().unwrap();
+    disk.set_quota(Some(disk.used() + 10));
+    assert!(sink.append(vec![told()]).await.is_err());
+    assert!(matches!(sink.check(), Err(SinkError::Full(_))));
+    disk.set_quota(None);
+    sink.check().unwrap();
+    assert_eq!(
+        sink.append(vec![told()]).await.unwrap(),
+        [Verdict::Accepted]
+    );
+}
+
 /// Shortens the last segment of a folder's events, as a loss of power in the midst of a write.
 fn tear(folder: &Path, bytes: u64) {
     let segments = std::fs::read_dir(folder.join("events")).unwrap();
