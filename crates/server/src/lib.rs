@@ -1,5 +1,5 @@
 //! `diamond-server`: settings, wiring, listening, stopping. The only crate that knows every
-//! adapter, and in it only `wire.rs`.
+//! adapter, and in it only `wire`.
 
 pub mod config;
 mod folder;

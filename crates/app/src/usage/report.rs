@@ -4,87 +4,17 @@ use std::collections::BTreeMap;
 
 use diamond_domain::{
     Alarm, AlarmCode, CallOutcome, CostBasis, EventId, EventKind, EventSource, Money, OperationId,
-    Payer, Quantities, Scope, ServiceId, Tags, TenantId, TraceId, UsageEvent, UserId,
+    Payer, Scope, ServiceId, TenantId, UsageEvent,
 };
 use diamond_pricing::{PriceQuery, Unpriced};
 use diamond_usage::Verdict;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::{
+    ReportOutcome, ReportVerdict, UsageReport,
+    check::{Trouble, check, digest, invalid},
+};
 use crate::{App, AppError, RequestContext};
-
-/// How far in the future a report's time may be: clocks differ.
-const FUTURE_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// The most bytes of an id, a source, a model, an operation, a provider's request id.
-const WORD_BYTES_MAX: usize = 256;
-
-/// What a caller says about a call that did not pass through us.
-#[derive(Debug, Clone)]
-pub struct UsageReport {
-    /// The caller's name for the fact, unique within tenant and source.
-    pub id: String,
-    /// Where the fact comes from (a service of the caller's); empty when not given.
-    pub source: Option<String>,
-    /// Whose; the token's tenant when not given.
-    pub tenant_id: Option<TenantId>,
-    /// Who in it.
-    pub user_id: Option<UserId>,
-    /// Which provider.
-    pub service: ServiceId,
-    /// Which model.
-    pub model: String,
-    /// Which kind of call.
-    pub operation: Option<String>,
-    /// The provider's service tier, which may change the price.
-    pub service_tier: Option<String>,
-    /// When the call began; the time of arrival when not given.
-    pub timestamp: Option<Timestamp>,
-    /// What was used.
-    pub quantities: Quantities,
-    /// What it cost, for those who may say.
-    pub cost_usd: Option<Money>,
-    /// How long it took.
-    pub duration_ms: Option<u64>,
-    /// The provider's HTTP status.
-    pub status: Option<u16>,
-    /// The provider's name for the call.
-    pub provider_request_id: Option<String>,
-    /// The caller's trace.
-    pub trace_id: Option<TraceId>,
-    /// The caller's words.
-    pub tags: Tags,
-}
-
-/// What became of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportOutcome {
-    /// It is an event now.
-    Accepted,
-    /// It was one already; nothing changed.
-    Duplicate,
-    /// The id stands for another fact; nothing changed.
-    Conflict,
-    /// Older than the deduplication window; not taken.
-    TooOld,
-    /// Not a report; the message says what is wrong.
-    Invalid,
-}
-
-/// The verdict on one report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReportVerdict {
-    /// The caller's id.
-    pub id: String,
-    /// The event, unless the report was invalid.
-    pub event_id: Option<EventId>,
-    /// What became of it.
-    pub outcome: ReportOutcome,
-    /// The event's cost, for callers who may see it and when it is priced.
-    pub cost_usd: Option<Money>,
-    /// Where the cost comes from.
-    pub cost_basis: Option<CostBasis>,
-    /// What is wrong, for a person.
-    pub message: Option<String>,
-}
 
 impl App {
     /// Takes a batch of reports and answers when all that were accepted are durable; verdicts in
@@ -180,33 +110,13 @@ impl App {
                 entry.insert(granted.map_err(|refusal| Trouble::Refused(refusal.into()))?)
             }
         };
-        check_words(&report)?;
         self.check_service(&report.service)
             .map_err(|error| invalid(error.to_string()))?;
         access
             .check_service(&report.service)
             .map_err(|refusal| invalid(refusal.to_string()))?;
         let now = parts.clock.now();
-        if let Some(at) = report.timestamp
-            && at > now + FUTURE_MAX
-        {
-            return Err(invalid(
-                "`timestamp` is more than five minutes in the future",
-            ));
-        }
-        if report.quantities.is_empty() && report.cost_usd.is_none() {
-            return Err(invalid("`quantities` is empty: there is nothing to price"));
-        }
-        if let Some(whole) = report.quantities.inconsistent() {
-            return Err(invalid(format!(
-                "the parts of `{whole}` add up to more than it"
-            )));
-        }
-        if report.cost_usd.is_some() && !importer {
-            return Err(invalid(
-                "only a token with the scope `usage:import` may give `costUsd`",
-            ));
-        }
+        check(&report, now, importer)?;
         let (user_id, user_source) = access
             .resolve_user(None, report.user_id.clone(), None)
             .map_err(|refusal| invalid(refusal.to_string()))?;
@@ -308,59 +218,4 @@ fn outcome_of(verdict: Verdict) -> (ReportOutcome, Option<&'static str>) {
             Some("older than the window in which a repeat can be recognised"),
         ),
     }
-}
-
-enum Trouble {
-    Refused(AppError),
-    Invalid(String),
-}
-
-fn invalid(message: impl Into<String>) -> Trouble {
-    Trouble::Invalid(message.into())
-}
-
-fn check_words(report: &UsageReport) -> Result<(), Trouble> {
-    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
-    let words = [
-        ("id", report.id.clone(), 1),
-        ("source", optional(&report.source), 0),
-        ("model", report.model.clone(), 0),
-        ("operation", optional(&report.operation), 0),
-        ("serviceTier", optional(&report.service_tier), 0),
-        (
-            "providerRequestId",
-            optional(&report.provider_request_id),
-            0,
-        ),
-    ];
-    for (field, text, least) in words {
-        if !(least..=WORD_BYTES_MAX).contains(&text.len()) || text.chars().any(char::is_control) {
-            return Err(invalid(format!(
-                "`{field}` has {least} to {WORD_BYTES_MAX} bytes without control characters"
-            )));
-        }
-    }
-    diamond_domain::check_tags(&report.tags).map_err(|error| invalid(error.to_string()))
-}
-
-/// A hash of all that the caller said, by which a repeat is told from a conflict.
-fn digest(report: &UsageReport) -> String {
-    let said = serde_json::json!({
-        "user": report.user_id,
-        "service": report.service,
-        "model": report.model,
-        "operation": report.operation,
-        "tier": report.service_tier,
-        "timestamp": report.timestamp,
-        "quantities": report.quantities,
-        "cost": report.cost_usd,
-        "duration": report.duration_ms,
-        "status": report.status,
-        "provider": report.provider_request_id,
-        "trace": report.trace_id,
-        "tags": report.tags,
-    });
-    blake3::hash(said.to_string().as_bytes())
-        .to_hex()
-        .to_string()
 }

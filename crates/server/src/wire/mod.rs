@@ -1,33 +1,33 @@
-//! The wiring: the only file that names concrete adapters. Choosing another is a setting and an
-//! arm here.
+//! The wiring: the only place that names concrete adapters. Choosing another is a setting and an
+//! arm in `stores.rs`.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
+mod settings;
+mod stores;
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use diamond_admission::Admission;
 use diamond_api::{ApiSettings, ApiState, MetricsHandle};
 use diamond_app::{
-    AlarmRecorder, App, AppParts, AppSettings, FirstStart, Outbound, Snapshot, SnapshotRepair,
-    bootstrap,
+    AlarmRecorder, App, AppParts, FirstStart, Outbound, Snapshot, SnapshotRepair, bootstrap,
 };
-use diamond_billing::{BasisPoints, Overheads};
 use diamond_db::Db;
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, ServiceId, SystemClock};
-use diamond_gateway::{Gateway, GatewayParts, GatewaySettings};
-use diamond_journal::{Disk, JournalOptions, RealDisk};
+use diamond_gateway::{Gateway, GatewayParts};
+use diamond_journal::{Disk, RealDisk};
 use diamond_keyring::Keyring;
 use diamond_ledger::ScanLedger;
-use diamond_pricing::Catalog;
-use diamond_secrets::{MasterKeySource, SealedStore};
-use diamond_usage::{JournalAuditSink, RecoveredCalls, UsageJournal, UsageJournalOptions};
-use jiff::SignedDuration;
+use diamond_usage::{JournalAuditSink, RecoveredCalls, UsageJournal};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    config::{Config, SecretsSection, days},
-    folder::{DATABASE, DataFolder},
+    config::{Config, days},
+    folder::DataFolder,
 };
+use settings::{app_settings, gateway_settings};
+use stores::{open_catalog, open_database, open_journal, open_secrets};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
@@ -170,76 +170,6 @@ impl System {
     }
 }
 
-async fn open_journal(
-    config: &Config,
-    folder: &Path,
-    disk: Arc<dyn Disk>,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<(Arc<UsageJournal>, RecoveredCalls)> {
-    let defaults = UsageJournalOptions::default();
-    let options = UsageJournalOptions {
-        dedup_window: SignedDuration::from_hours(i64::from(config.journal.dedup_days) * 24),
-        journal: JournalOptions {
-            segment_bytes: config.journal.segment_bytes,
-            ..defaults.journal
-        },
-    };
-    let (folder, clock) = (folder.to_owned(), Arc::clone(clock));
-    tokio::task::spawn_blocking(move || UsageJournal::open(&folder, disk, clock, options))
-        .await
-        .context("opening the usage journal was interrupted")?
-        .context("the usage journal cannot be opened")
-}
-
-async fn open_database(config: &Config, folder: &Path) -> anyhow::Result<Db> {
-    let url = if config.database.url.is_empty() {
-        format!("sqlite://{}?mode=rwc", folder.join(DATABASE).display())
-    } else {
-        config.database.url.clone()
-    };
-    Db::connect(&url)
-        .await
-        .context("the control database cannot be opened")
-}
-
-async fn open_secrets(
-    section: &SecretsSection,
-    folder: &Path,
-    db: &Db,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<SealedStore> {
-    let source = if section.passphrase_file.as_os_str().is_empty() {
-        let path = if section.master_key_file.as_os_str().is_empty() {
-            folder.join("master-key")
-        } else {
-            section.master_key_file.clone()
-        };
-        // Only a store that was never sealed gets a new key: for another, a missing file is a
-        // loss that must be seen.
-        if !path.exists() && !SealedStore::is_made(db).await? {
-            MasterKeySource::create_file(&path)?;
-            tracing::warn!(
-                path = %path.display(),
-                "a master key was made: whoever loses this file loses every stored key; keep a \
-                 copy apart from the backups of the data folder"
-            );
-        }
-        MasterKeySource::File(path)
-    } else {
-        let path = &section.passphrase_file;
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("the passphrase file {} cannot be read", path.display()))?;
-        MasterKeySource::Passphrase(zeroize::Zeroizing::new(text.trim_end().to_owned()))
-    };
-    let wrapper = source
-        .load(db)
-        .await
-        .context("the master key cannot be had")?;
-    SealedStore::open(db.clone(), wrapper, Arc::clone(clock))
-        .await
-        .context("the secret store cannot be opened")
-}
-
 async fn first_start(
     config: &Config,
     db: &Db,
@@ -273,49 +203,4 @@ fn report_recovered(recovered: &RecoveredCalls, alarms: &dyn AlarmSink) {
              estimated cost: compare with the providers' bills"
         ),
     });
-}
-
-fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
-    let catalog = Catalog::embedded().context("the embedded price catalog is broken")?;
-    let path = &config.costs.price_file;
-    if path.as_os_str().is_empty() {
-        return Ok(catalog);
-    }
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("the price file {} cannot be read", path.display()))?;
-    catalog
-        .with_overrides(&text)
-        .with_context(|| format!("the price file {} cannot be used", path.display()))
-}
-
-fn gateway_settings(config: &Config, upstreams: HashMap<ServiceId, String>) -> GatewaySettings {
-    let section = &config.gateway;
-    GatewaySettings {
-        upstreams,
-        body_bytes_max: section.body_bytes_max,
-        connect_timeout: Duration::from_secs(section.connect_timeout_seconds),
-        body_silence_timeout: Duration::from_secs(section.body_timeout_seconds),
-        answer_timeout: Duration::from_secs(section.response_timeout_seconds),
-        silence_timeout: Duration::from_secs(section.idle_timeout_seconds),
-        region: Some(section.region.clone()).filter(|region| !region.is_empty()),
-        ..GatewaySettings::default()
-    }
-}
-
-fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {
-    let share = |points, name| {
-        BasisPoints::new(points).with_context(|| format!("`costs.{name}` cannot be used"))
-    };
-    Ok(AppSettings {
-        lease: Duration::from_secs(config.leases.max_seconds),
-        token_lifetime: days(config.tokens.lifetime_days),
-        snapshot_staleness: Duration::from_secs(config.server.snapshot_staleness_seconds),
-        overheads: Overheads {
-            sga: share(config.costs.sga_basis_points, "sga_basis_points")?,
-            compliance: share(
-                config.costs.compliance_basis_points,
-                "compliance_basis_points",
-            )?,
-        },
-    })
 }
