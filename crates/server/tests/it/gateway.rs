@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, nanos};
+use crate::world::{World, nanos, to_end};
 
 /// The bill's calls and our events, matched by the provider's request id; the sums and each call
 /// must agree to the nano-dollar.
@@ -75,23 +75,17 @@ async fn every_kind_of_call_costs_what_the_provider_bills() {
         );
     }
     let embed = json!({ "model": "text-embedding-3-small", "input": ["one", "two"] });
-    assert_eq!(world.call("embeddings", &token, &embed).await.status(), 200);
+    let answer = world.call("embeddings", &token, &embed).await;
+    assert_eq!(to_end(answer).await, 200);
     let speech = json!({ "model": "tts-1", "input": "Grüße aus Köln", "voice": "alloy" });
-    assert_eq!(
-        world.call("audio/speech", &token, &speech).await.status(),
-        200
-    );
+    let answer = world.call("audio/speech", &token, &speech).await;
+    assert_eq!(to_end(answer).await, 200);
     let priority = json!({
         "model": "gpt-6.1-sol", "service_tier": "priority",
         "messages": [{ "role": "user", "content": "fast" }],
     });
-    assert_eq!(
-        world
-            .call("chat/completions", &token, &priority)
-            .await
-            .status(),
-        200
-    );
+    let answer = world.call("chat/completions", &token, &priority).await;
+    assert_eq!(to_end(answer).await, 200);
     assert_eq!(agree(&world, "zaxon").await, 18);
 }
 
@@ -161,7 +155,7 @@ async fn users_and_tags_stand_on_the_event() {
     let token = world.ready_tenant("zaxon").await;
     let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "x" }] });
     let send = async |user: &str, tags: &str| {
-        world
+        let answer = world
             .client
             .post(format!("{}/gateway/openai/v1/chat/completions", world.url))
             .bearer_auth(&token)
@@ -170,9 +164,8 @@ async fn users_and_tags_stand_on_the_event() {
             .json(&body)
             .send()
             .await
-            .unwrap()
-            .status()
-            .as_u16()
+            .unwrap();
+        to_end(answer).await
     };
     assert_eq!(
         send("ada@example.com", "feature=search,team=core").await,
@@ -214,7 +207,7 @@ async fn what_nobody_knows_passes_and_rings() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     let answer = world.call("teleportations", &token, &json!({})).await;
-    assert_eq!(answer.status(), 404, "OpenAI's own answer");
+    assert_eq!(to_end(answer).await, 404, "OpenAI's own answer");
     let events = world.events("zaxon").await;
     assert_eq!(events[0]["operation"], "unknown");
     let alarms = world

@@ -293,6 +293,13 @@ async fn serve(
     (server, url)
 }
 
+/// Reads an answer to its end and gives its status: only then is its event sure to be there.
+pub async fn to_end(response: reqwest::Response) -> u16 {
+    let status = response.status().as_u16();
+    response.bytes().await.unwrap();
+    status
+}
+
 /// The `127.0.0.1:PORT` in a line.
 fn address_in(line: &str) -> String {
     let start = line.find("127.0.0.1:").expect("a line with an address");
