@@ -34,3 +34,7 @@ pub use route::{BodyKind, Classified, Metering, RefusedRoute, Route};
 pub use sse::{SseEvent, SseScan};
 pub use verdict::KeyVerdict;
 pub use wav::WavHead;
+
+/// Every service that is built in: a line each.
+const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] =
+    &[|| std::sync::Arc::new(openai::OpenAi::new())];

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use diamond_domain::ServiceId;
 
-use crate::{OpenAi, Provider};
+use crate::{Provider, SERVICES};
 
-/// Every service that is built in. A new one is a line here.
+/// Every service that is built in.
 #[must_use]
 pub fn all() -> Registry {
-    Registry::of([Arc::new(OpenAi::new()) as Arc<dyn Provider>])
+    Registry::of(SERVICES.iter().map(|service| service()))
 }
 
 /// The services, by name. Cheap to clone.
