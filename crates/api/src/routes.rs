@@ -28,14 +28,6 @@ pub struct RouteInfo {
     pub sample_body: Option<&'static str>,
 }
 
-impl RouteInfo {
-    /// Whether the path names a tenant.
-    #[must_use]
-    pub fn names_tenant(&self) -> bool {
-        self.path.contains("{tenantId}")
-    }
-}
-
 pub(crate) struct Route {
     pub info: RouteInfo,
     pub handler: MethodRouter<ApiState>,

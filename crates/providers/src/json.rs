@@ -160,12 +160,6 @@ impl JsonScan {
         self.state == State::Done
     }
 
-    /// Whether the text is not JSON.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.state == State::Broken
-    }
-
     /// Everything found for a pattern, in order.
     pub fn all(&self, pattern: usize) -> impl Iterator<Item = &Found> {
         self.found

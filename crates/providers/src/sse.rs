@@ -37,12 +37,6 @@ impl SseScan {
         Self::default()
     }
 
-    /// Whether an event has begun that has not ended.
-    #[must_use]
-    pub fn inside_event(&self) -> bool {
-        self.has_data || !self.line.is_empty() || !self.name.is_empty()
-    }
-
     /// The next bytes; each event that ends in them is handed over.
     pub fn push(&mut self, chunk: &[u8], mut on_event: impl FnMut(SseEvent<'_>)) {
         let mut at = 0;

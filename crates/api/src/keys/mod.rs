@@ -7,7 +7,7 @@ use diamond_api_types::{
     KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
     ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, words,
 };
-use diamond_app::{LeaseRequest, PutKey};
+use diamond_app::{LeaseRequest, PutKey, RequestContext};
 use diamond_domain::{SecretKind, SecretVersion, ServiceId, TenantId};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -109,12 +109,15 @@ pub async fn put_customer_key(
     headers: HeaderMap,
     SecretJson(request): SecretJson<PutKeyRequest>,
 ) -> Result<Body<KeyVersionResponse>, ApiError> {
-    let put = put_key(SecretKind::Customer, request, &headers)?;
-    let version = state
-        .app
-        .put_key(&context, &path.tenant_id, &path.service, put)
-        .await?;
-    Ok(Body(key_version(version)))
+    put_key(
+        SecretKind::Customer,
+        &state,
+        &context,
+        &path,
+        &headers,
+        request,
+    )
+    .await
 }
 
 /// Supply the platform's key for a tenant
@@ -138,26 +141,38 @@ pub async fn put_dedicated_key(
     headers: HeaderMap,
     SecretJson(request): SecretJson<PutKeyRequest>,
 ) -> Result<Body<KeyVersionResponse>, ApiError> {
-    let put = put_key(SecretKind::Dedicated, request, &headers)?;
-    let version = state
-        .app
-        .put_key(&context, &path.tenant_id, &path.service, put)
-        .await?;
-    Ok(Body(key_version(version)))
+    put_key(
+        SecretKind::Dedicated,
+        &state,
+        &context,
+        &path,
+        &headers,
+        request,
+    )
+    .await
 }
 
-fn put_key(
+/// What both routes do; they differ in whose key it is.
+async fn put_key(
     kind: SecretKind,
-    request: PutKeyRequest,
+    state: &State,
+    context: &RequestContext,
+    path: &KeyPath,
     headers: &HeaderMap,
-) -> Result<PutKey, ApiError> {
-    Ok(PutKey {
+    request: PutKeyRequest,
+) -> Result<Body<KeyVersionResponse>, ApiError> {
+    let put = PutKey {
         kind,
         value: request.api_key.into_value(),
         validate: request.validate,
         expected_version: request.expected_version,
         request_id: idempotency_key(headers)?,
-    })
+    };
+    let version = state
+        .app
+        .put_key(context, &path.tenant_id, &path.service, put)
+        .await?;
+    Ok(Body(key_version(version)))
 }
 
 /// List the versions of a key
