@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::scenario::Scenario;
+use crate::{parts::Appending, scenario::Scenario};
 
 /// Figures of diamond-server beside bare floors, on this machine.
 #[derive(Debug, Parser)]
@@ -23,13 +23,18 @@ pub enum Command {
     Upstream,
     /// Play the least server that answers a key.
     #[command(hide = true)]
-    FloorKey,
+    FloorKey(Appending),
+    /// Play the least server that takes usage reports.
+    #[command(hide = true)]
+    FloorUsage(Appending),
     /// Play the least proxy that forwards a call.
     #[command(hide = true)]
     FloorProxy {
         /// Where the provider listens.
         #[arg(long, value_name = "ADDR")]
         upstream: SocketAddr,
+        #[command(flatten)]
+        appending: Appending,
     },
 }
 
@@ -44,6 +49,12 @@ pub struct RunArguments {
     /// How many keep-alive connections send, each one request at a time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
     pub connections: u16,
+    /// How many requests a second are sent where the rate is fixed.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Two runs of one second instead: to see that everything works, not to compare.
+    #[arg(long, conflicts_with_all = ["seconds", "runs"])]
+    pub quick: bool,
     /// The server to measure; the `diamond-server` beside this program when absent.
     #[arg(long, value_name = "PATH")]
     pub server: Option<PathBuf>,
@@ -56,6 +67,17 @@ pub struct RunArguments {
     /// Write every single figure to this file as well.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+impl RunArguments {
+    /// How many runs, and how long each target is measured in each.
+    pub fn extent(&self) -> (u32, Duration) {
+        let (runs, seconds) = match self.quick {
+            true => (2, 1),
+            false => (self.runs, self.seconds),
+        };
+        (runs, Duration::from_secs(seconds))
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +102,11 @@ mod tests {
     fn a_bare_run_is_five_of_three_seconds_from_64_connections() {
         let run = run_of("diamond-bench run");
         assert_eq!((run.seconds, run.runs, run.connections), (3, 5, 64));
+        assert_eq!(run.extent(), (5, Duration::from_secs(3)));
+        assert_eq!(run.rate, 2_000);
         assert!(run.only.is_empty() && run.server.is_none() && run.json.is_none());
+        let quick = run_of("diamond-bench run --quick");
+        assert_eq!(quick.extent(), (2, Duration::from_secs(1)));
     }
 
     #[test]
@@ -97,6 +123,7 @@ mod tests {
             "--seconds 0",
             "--connections 0",
             "--only gatway",
+            "--quick --runs 3",
         ] {
             let line = format!("diamond-bench run {line}");
             assert!(

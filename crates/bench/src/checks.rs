@@ -11,7 +11,6 @@ use crate::{
         upstream::{COUNTS_PATH, MODEL, Tokens},
     },
     process::Process,
-    scenario::Role,
     server::{Server, TENANT, exchange},
 };
 
@@ -50,33 +49,36 @@ pub async fn key(server: &Server, before: u64, handed_out: u64) -> anyhow::Resul
 }
 
 /// The provider received each call that was answered, once.
-pub async fn provider(upstream: &Process, answered: impl Fn(Role) -> u64) -> anyhow::Result<()> {
+pub async fn provider(
+    upstream: &Process,
+    subject: u64,
+    floors: u64,
+    direct: u64,
+) -> anyhow::Result<String> {
     let counts = exchange(upstream.address(), COUNTS_PATH, Request::default()).await?;
-    for (role, key) in [
-        (Role::Direct, DIRECT_KEY),
-        (Role::Floor, FLOOR_KEY),
-        (Role::Subject, SUBJECT_KEY),
+    for (key, answered) in [
+        (DIRECT_KEY, direct),
+        (FLOOR_KEY, floors),
+        (SUBJECT_KEY, subject),
     ] {
-        let (received, answered) = (count(&counts, key)?, answered(role));
+        let received = count(&counts, key)?;
         ensure!(
             received == answered,
-            "{answered} calls were answered ({role:?}), but the provider received {received}"
+            "{answered} calls were answered, but the provider received {received} under {key}"
         );
     }
-    Ok(())
+    Ok(format!(
+        "{subject} calls answered = {subject} received by the provider"
+    ))
 }
 
-/// Each call that was answered is one event at the right price, and their sum is the True
+/// Each fact that was answered is one event at the right price, and their sum is the True
 /// Production Cost that is answered.
-pub async fn gateway(
-    server: &Server,
-    answered: u64,
-    tokens: Tokens,
-) -> anyhow::Result<Vec<String>> {
-    let per_call = u128::from(
+pub async fn ledger(server: &Server, facts: u64, tokens: Tokens) -> anyhow::Result<Vec<String>> {
+    let each = u128::from(
         tokens.input * NANO_DOLLARS_PER_INPUT_TOKEN + tokens.output * NANO_DOLLARS_PER_OUTPUT_TOKEN,
     );
-    let direct = per_call * u128::from(answered);
+    let direct = each * u128::from(facts);
     // Exact: the cost of one call is a multiple of 100 nano-dollars.
     let whole = direct + direct * u128::from(ALLOCATIONS_PERCENT) / 100;
     let tpc = server
@@ -84,8 +86,8 @@ pub async fn gateway(
         .await?;
     let calls = count(&tpc, "calls")?;
     ensure!(
-        calls == answered,
-        "{answered} calls were answered through the gateway, but the ledger counts {calls}"
+        calls == facts,
+        "{facts} calls or reports were answered, but the ledger counts {calls}"
     );
     for name in ["unpricedEvents", "partialEvents"] {
         let wrong = count(&tpc, name)?;
@@ -95,7 +97,7 @@ pub async fn gateway(
         let answer = money(&tpc, name)?;
         ensure!(
             answer == expected,
-            "{calls} calls at {per_call} nano-dollars make {expected} as `{name}`, not {answer}"
+            "{calls} calls at {each} nano-dollars make {expected} as `{name}`, not {answer}"
         );
     }
     let path = format!("/api/usage/events?tenantId={TENANT}&limit={EVENTS_SHOWN}");
@@ -104,21 +106,21 @@ pub async fn gateway(
         .as_array()
         .context("a page of events has no `items`")?;
     ensure!(
-        events.len() as u64 == answered.min(EVENTS_SHOWN),
+        events.len() as u64 == facts.min(EVENTS_SHOWN),
         "{} events on a page",
         events.len()
     );
     for event in events {
-        let right = money(event, "costUsd")? == per_call
+        let right = money(event, "costUsd")? == each
             && event["model"] == MODEL
             && event["status"] == 200
             && event["partial"] == false;
         ensure!(right, "not the event of such a call: {event}");
     }
     Ok(vec![
-        format!("{answered} calls answered = {answered} received by the provider = {calls} events"),
+        format!("{facts} facts answered = {calls} events in the ledger"),
         format!(
-            "direct cost ${} and True Production Cost ${}: {calls} × {per_call} nano-dollars, exact",
+            "direct cost ${} and True Production Cost ${}: {calls} × {each} nano-dollars, exact",
             decimal(direct),
             decimal(whole)
         ),

@@ -10,6 +10,7 @@ mod load;
 mod machine;
 mod parts;
 mod process;
+mod records;
 mod report;
 mod scenario;
 mod server;
@@ -33,8 +34,12 @@ async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(run) => session::run(&run).await,
         Command::Upstream => parts::upstream::play().await,
-        Command::FloorKey => parts::floor_key::play().await,
-        Command::FloorProxy { upstream } => parts::floor_proxy::play(upstream).await,
+        Command::FloorKey(appending) => parts::floor_key::play(appending).await,
+        Command::FloorUsage(appending) => parts::floor_usage::play(appending).await,
+        Command::FloorProxy {
+            upstream,
+            appending,
+        } => parts::floor_proxy::play(upstream, appending).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

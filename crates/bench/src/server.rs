@@ -38,6 +38,8 @@ pub struct Server {
     pub process: Arc<Process>,
     /// The token of the tenant's program.
     pub token: String,
+    /// Its data folder.
+    pub data: PathBuf,
     operator: String,
     log: PathBuf,
     // Removed after the process has ended.
@@ -76,6 +78,7 @@ impl Server {
         let mut server = Self {
             process: Arc::new(process),
             token: String::new(),
+            data,
             operator: operator.trim().to_owned(),
             log,
             _folder: folder,
@@ -99,7 +102,7 @@ impl Server {
             "name": "bench",
             "owner": "diamond-bench",
             "purpose": "measuring what a request costs",
-            "scopes": ["keys:reveal", "gateway"],
+            "scopes": ["keys:reveal", "gateway", "usage:write"],
         });
         let answer = self.tell(Method::POST, "/api/tokens", &token).await?;
         let token = answer["token"]
@@ -152,9 +155,11 @@ pub async fn exchange(
         .insert(header::HOST, HeaderValue::try_from(address.to_string())?);
     let mut body = Vec::new();
     let mut connection = Connection::open(address).await?;
-    let status = connection
-        .converse(async |conversation| conversation.exchange(request, &mut body).await)
+    let stopwatch = Stopwatch::start();
+    let answer = connection
+        .converse(async |conversation| conversation.exchange(request, &mut body, stopwatch).await)
         .await?;
+    let status = answer.status;
     if !status.is_success() {
         bail!("{status}: {}", String::from_utf8_lossy(&body));
     }

@@ -3,7 +3,6 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -14,7 +13,7 @@ use crate::{
     machine::Machine,
     report::{Report, ScenarioReport, Settings, TargetReport, markdown},
     scenario::{Role, Scenario},
-    stage::Stage,
+    stage::{Asking, Stage},
 };
 
 const SERVER: &str = "diamond-server";
@@ -42,13 +41,15 @@ async fn measure_all(arguments: &RunArguments) -> anyhow::Result<()> {
         );
     }
     let dir = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let (runs, time) = arguments.extent();
     let mut report = Report {
         machine: Machine::look(&dir)?,
         settings: Settings {
             server: program.display().to_string(),
-            seconds: arguments.seconds,
-            runs: arguments.runs,
+            seconds: time.as_secs(),
+            runs,
             connections: arguments.connections,
+            rate: arguments.rate,
         },
         scenarios: Vec::new(),
     };
@@ -77,21 +78,27 @@ async fn measure(
     program: &Path,
     dir: &Path,
 ) -> anyhow::Result<ScenarioReport> {
+    let (runs, time) = arguments.extent();
+    let connections = scenario.connections(arguments.connections);
+    let asking = Asking {
+        connections,
+        pace: scenario.pace(arguments.rate, connections),
+        warm_up: scenario.warm_up(),
+        time,
+    };
     let mut stage = Stage::set(scenario, program, dir).await?;
     let mut roles: Vec<(Role, Vec<_>)> = scenario
         .roles()
         .iter()
         .map(|&role| (role, Vec::new()))
         .collect();
-    for run in 1..=arguments.runs {
+    for run in 1..=runs {
         for (role, measurements) in &mut roles {
             progress(&format!(
-                "{scenario}: run {run} of {}, {}",
-                arguments.runs,
+                "{scenario}: run {run} of {runs}, {}",
                 scenario.role_name(*role)
             ));
-            let time = Duration::from_secs(arguments.seconds);
-            measurements.push(stage.measure(*role, arguments.connections, time).await?);
+            measurements.push(stage.measure(*role, asking).await?);
         }
         // Whoever came first comes last: a machine that drifts favours nobody.
         roles.rotate_left(1);
@@ -103,7 +110,13 @@ async fn measure(
         .into_iter()
         .map(|(role, runs)| TargetReport::new(role, scenario.role_name(role), runs))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(ScenarioReport::new(scenario, targets, checks))
+    Ok(ScenarioReport::new(
+        scenario,
+        connections,
+        stage.records,
+        targets,
+        checks,
+    ))
 }
 
 /// The server that was built together with this program.

@@ -1,6 +1,6 @@
 //! One keep-alive HTTP/1.1 connection.
 
-use std::{net::SocketAddr, pin::pin};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -9,6 +9,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::stopwatch::Stopwatch;
 
 /// An open connection. Its bytes move while [`Connection::converse`] runs, in the same task: no
 /// time is spent on handing over.
@@ -21,6 +23,14 @@ pub struct Connection {
 /// The side of a connection that sends.
 #[derive(Debug)]
 pub struct Conversation<'a>(&'a mut http1::SendRequest<Full<Bytes>>);
+
+/// The head of an answer whose body was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    pub status: StatusCode,
+    /// When the first byte of the body was there, by the stopwatch that was given.
+    pub first_byte: Duration,
+}
 
 impl Connection {
     /// Connects.
@@ -63,7 +73,8 @@ impl Conversation<'_> {
         &mut self,
         request: Request<Full<Bytes>>,
         body: &mut Vec<u8>,
-    ) -> anyhow::Result<StatusCode> {
+        stopwatch: Stopwatch,
+    ) -> anyhow::Result<Answered> {
         body.clear();
         self.0
             .ready()
@@ -74,12 +85,17 @@ impl Conversation<'_> {
             .send_request(request)
             .await
             .context("a request has no answer")?;
+        let mut first_byte = None;
         while let Some(frame) = answer.body_mut().frame().await {
             let frame = frame.context("an answer was cut")?;
             if let Some(data) = frame.data_ref() {
+                first_byte.get_or_insert_with(|| stopwatch.elapsed());
                 body.extend_from_slice(data);
             }
         }
-        Ok(answer.status())
+        Ok(Answered {
+            status: answer.status(),
+            first_byte: first_byte.unwrap_or_else(|| stopwatch.elapsed()),
+        })
     }
 }

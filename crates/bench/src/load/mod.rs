@@ -1,8 +1,11 @@
-//! The load: so many keep-alive connections, each sending its next request when it has the whole
-//! answer to the one before.
+//! The load: so many keep-alive connections that send one request again and again, in a closed
+//! loop or at fixed times.
 
+mod body;
 mod connection;
 mod expectation;
+mod pace;
+mod rate;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,21 +17,23 @@ use tokio::task::JoinSet;
 
 use crate::stopwatch::Stopwatch;
 
+pub use body::{Numbered, RequestBody};
 pub use connection::Connection;
 pub use expectation::Expectation;
+pub use pace::{Limit, Pace};
 
-/// The one request that is sent again and again, and what its answer must be.
+/// The request that is sent again and again, and what its answer must be.
 #[derive(Debug)]
 pub struct Load {
     pub path: Uri,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: RequestBody,
     pub expectation: Expectation,
 }
 
 impl Load {
     fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
+        let mut request = Request::new(Full::new(self.body.next()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         *request.headers_mut() = self.headers.clone();
@@ -36,11 +41,15 @@ impl Load {
     }
 }
 
-/// What was sent and answered; every answer was the expected one.
+/// What was sent and answered; every answer was the expected one. Times are in nanoseconds and
+/// sorted.
 #[derive(Debug)]
 pub struct Sent {
-    /// The time each request took from its first byte to its answer's last, in nanoseconds, sorted.
+    /// The time each request took to its answer's last byte: from its first byte, or, at a rate,
+    /// from the time at which it should have been sent.
     pub latencies_ns: Vec<u64>,
+    /// The same to the first byte of the answer's body.
+    pub first_bytes_ns: Vec<u64>,
     /// From the first request's beginning to the last answer's end.
     pub elapsed: Duration,
 }
@@ -52,52 +61,112 @@ impl Sent {
     }
 }
 
-/// Sends until the time is up, then waits for the answers that are due. Gives the connections back.
+/// What one connection noted.
+#[derive(Debug, Default)]
+struct Times {
+    latencies_ns: Vec<u64>,
+    first_bytes_ns: Vec<u64>,
+}
+
+impl Times {
+    fn note(&mut self, first_byte: Duration, latency: Duration) -> anyhow::Result<()> {
+        self.first_bytes_ns
+            .push(u64::try_from(first_byte.as_nanos())?);
+        self.latencies_ns.push(u64::try_from(latency.as_nanos())?);
+        Ok(())
+    }
+}
+
+type Senders = JoinSet<anyhow::Result<(Connection, Times)>>;
+
+/// Sends until the limit is reached, then waits for the answers that are due. Gives the connections
+/// back.
 ///
 /// # Errors
 /// At the first answer that is not the expected one, with that answer.
 pub async fn drive(
     connections: Vec<Connection>,
     load: &Arc<Load>,
-    time: Duration,
+    pace: Pace,
+    limit: Limit,
 ) -> anyhow::Result<(Vec<Connection>, Sent)> {
     let stopwatch = Stopwatch::start();
+    match (pace, limit) {
+        (Pace::Rate(rate), Limit::Time(time)) => {
+            let (senders, pacer) = rate::senders(connections, load, rate, time, stopwatch);
+            let sent = collect(senders, stopwatch).await?;
+            pacer.await.context("the pacer stopped")?;
+            Ok(sent)
+        }
+        (Pace::Staggered(apart), _) => {
+            let senders = closed_loop(connections, load, apart, limit, stopwatch);
+            collect(senders, stopwatch).await
+        }
+        (Pace::Closed | Pace::Rate(_), _) => {
+            let senders = closed_loop(connections, load, Duration::ZERO, limit, stopwatch);
+            collect(senders, stopwatch).await
+        }
+    }
+}
+
+fn closed_loop(
+    connections: Vec<Connection>,
+    load: &Arc<Load>,
+    apart: Duration,
+    limit: Limit,
+    stopwatch: Stopwatch,
+) -> Senders {
     let mut senders = JoinSet::new();
-    for mut connection in connections {
+    for (place, mut connection) in (0_u32..).zip(connections) {
         let load = Arc::clone(load);
         senders.spawn(async move {
-            let mut latencies = Vec::new();
+            if !apart.is_zero() {
+                tokio::time::sleep(apart * place).await;
+            }
+            let mut times = Times::default();
+            let mut sent = 0;
             let mut body = Vec::new();
             connection
                 .converse(async |conversation| {
                     loop {
                         let latency = Stopwatch::start();
-                        let status = conversation.exchange(load.request(), &mut body).await?;
-                        latencies.push(u64::try_from(latency.elapsed().as_nanos())?);
-                        load.expectation.check(status, &body)?;
-                        if stopwatch.elapsed() >= time {
+                        let answer = conversation
+                            .exchange(load.request(), &mut body, latency)
+                            .await?;
+                        times.note(answer.first_byte, latency.elapsed())?;
+                        sent += 1;
+                        load.expectation.check(answer.status, &body)?;
+                        if limit.reached(sent, stopwatch.elapsed()) {
                             return Ok(());
                         }
                     }
                 })
                 .await?;
-            anyhow::Ok((connection, latencies))
+            anyhow::Ok((connection, times))
         });
     }
+    senders
+}
+
+async fn collect(
+    mut senders: Senders,
+    stopwatch: Stopwatch,
+) -> anyhow::Result<(Vec<Connection>, Sent)> {
     let mut connections = Vec::new();
-    let mut latencies_ns = Vec::new();
+    let mut all = Times::default();
     while let Some(sender) = senders.join_next().await {
-        let (connection, latencies) = sender.context("a sender stopped")??;
+        let (connection, times) = sender.context("a sender stopped")??;
         connections.push(connection);
-        latencies_ns.extend(latencies);
+        all.latencies_ns.extend(times.latencies_ns);
+        all.first_bytes_ns.extend(times.first_bytes_ns);
     }
     let elapsed = stopwatch.elapsed();
-    latencies_ns.sort_unstable();
-    Ok((
-        connections,
-        Sent {
-            latencies_ns,
-            elapsed,
-        },
-    ))
+    all.latencies_ns.sort_unstable();
+    all.first_bytes_ns.sort_unstable();
+    let sent = Sent {
+        latencies_ns: all.latencies_ns,
+        first_bytes_ns: all.first_bytes_ns,
+        elapsed,
+    };
+    Ok((connections, sent))
 }

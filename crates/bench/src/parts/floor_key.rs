@@ -1,5 +1,5 @@
 //! The least server that answers a key: axum, a bearer looked up by its hash, a short JSON answer.
-//! No policy, no lease, no audit.
+//! No policy, no lease; no audit either, unless it is told to write as much.
 
 use std::sync::Arc;
 
@@ -13,14 +13,18 @@ use axum::{
 };
 use bytes::Bytes;
 
-use super::SUBJECT_KEY;
+use super::{Appender, Appending, SUBJECT_KEY};
 
 /// The bearer that opens it.
 pub const BEARER: &str = "dmd_benchbenchbenchbenchbenchbenchbenchbenchbench0000";
 /// How many other bearers share the table.
 const OTHERS: u32 = 100_000;
 
-type Table = papaya::HashMap<[u8; 32], Bytes>;
+#[derive(Clone)]
+struct Keys {
+    table: Arc<papaya::HashMap<[u8; 32], Bytes>>,
+    appender: Appender,
+}
 
 /// The whole body of its answer.
 pub fn answer_body() -> Bytes {
@@ -30,8 +34,8 @@ pub fn answer_body() -> Bytes {
 }
 
 /// Plays it until nobody needs it.
-pub async fn play() -> anyhow::Result<()> {
-    let table = Table::new();
+pub async fn play(appending: Appending) -> anyhow::Result<()> {
+    let table = papaya::HashMap::new();
     {
         let guard = table.pin();
         guard.insert(*blake3::hash(BEARER.as_bytes()).as_bytes(), answer_body());
@@ -41,7 +45,10 @@ pub async fn play() -> anyhow::Result<()> {
     }
     let router = Router::new()
         .route("/api/keys/{service}/{tenant}", post(lease))
-        .with_state(Arc::new(table));
+        .with_state(Keys {
+            table: Arc::new(table),
+            appender: appending.open()?,
+        });
     let listener = super::listen().await?.tap_io(|stream| {
         // As the server that it is compared with; failing costs only time.
         let _ = stream.set_nodelay(true);
@@ -52,19 +59,21 @@ pub async fn play() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn lease(State(table): State<Arc<Table>>, headers: HeaderMap, _body: Bytes) -> Response {
+async fn lease(State(keys): State<Keys>, headers: HeaderMap, _body: Bytes) -> Response {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let Some(bearer) = bearer else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    match table.pin().get(blake3::hash(bearer).as_bytes()) {
-        Some(answer) => {
-            ([(header::CONTENT_TYPE, "application/json")], answer.clone()).into_response()
-        }
-        None => StatusCode::UNAUTHORIZED.into_response(),
+    let hash = blake3::hash(bearer);
+    let Some(answer) = keys.table.pin().get(hash.as_bytes()).cloned() else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    if !keys.appender.close().await {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    ([(header::CONTENT_TYPE, "application/json")], answer).into_response()
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! A part takes a free loopback port, prints it, and ends when its standard input closes, so that
 //! none outlives the benchmark.
 
+mod appending;
 pub mod floor_key;
 pub mod floor_proxy;
+pub mod floor_usage;
 pub mod upstream;
 
 use std::{
@@ -23,6 +25,8 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
+
+pub use appending::{Appender, Appending};
 
 use crate::process::READY_PREFIX;
 

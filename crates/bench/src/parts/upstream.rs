@@ -7,7 +7,8 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task,
+    task::{self, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use memchr::memmem;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{DIRECT_KEY, FLOOR_KEY, SUBJECT_KEY};
 
@@ -33,6 +35,13 @@ pub const STREAM_TOKENS: Tokens = Tokens {
 };
 /// Where the counts are read.
 pub const COUNTS_PATH: &str = "/_bench/counts";
+/// What a request carries that wants its events one after the other: a field that OpenAI has for the
+/// caller's own words.
+pub const PACED: &str = r#""metadata":{"pace":"5ms"}"#;
+/// How far apart they are then.
+pub const PACE: Duration = Duration::from_millis(5);
+/// All events of a stream.
+pub const STREAM_EVENTS: usize = CONTENT_EVENTS + 3;
 /// Events of a stream with content; after them come the finish, the usage and the end mark.
 const CONTENT_EVENTS: usize = 50;
 
@@ -133,8 +142,11 @@ impl Provider {
             return json(StatusCode::BAD_REQUEST, Bytes::from_static(MISSING));
         };
         count.fetch_add(1, Ordering::Relaxed);
-        let mut answer = if memmem::find(&body.to_bytes(), b"\"stream\":true").is_some() {
-            let mut answer = Response::new(Either::Right(Events::new(Arc::clone(&self.events))));
+        let body = body.to_bytes();
+        let mut answer = if memmem::find(&body, b"\"stream\":true").is_some() {
+            let paced = memmem::find(&body, PACED.as_bytes()).is_some();
+            let events = Events::new(Arc::clone(&self.events), paced);
+            let mut answer = Response::new(Either::Right(events));
             let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
             answer.headers_mut().insert(header::CONTENT_TYPE, kind);
             answer
@@ -181,15 +193,28 @@ fn json(status: StatusCode, body: Bytes) -> Answer {
     answer
 }
 
-/// A stream whose events are all there at once: what it costs is the carrying, not the waiting.
+/// A stream whose events are all there at once, so that what it costs is the carrying, not the
+/// waiting; or one that comes event by event, as from a model that thinks.
 struct Events {
     all: Arc<[Bytes]>,
     next: usize,
+    pauses: Option<Interval>,
 }
 
 impl Events {
-    fn new(all: Arc<[Bytes]>) -> Self {
-        Self { all, next: 0 }
+    fn new(all: Arc<[Bytes]>, paced: bool) -> Self {
+        let pauses = paced.then(|| {
+            let mut pauses = interval(PACE);
+            pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first event is there at once.
+            pauses.reset();
+            pauses
+        });
+        Self {
+            all,
+            next: 0,
+            pauses,
+        }
     }
 }
 
@@ -199,9 +224,15 @@ impl Body for Events {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _: &mut task::Context<'_>,
+        context: &mut task::Context<'_>,
     ) -> task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
+        let between = 1..this.all.len();
+        if let Some(pauses) = &mut this.pauses
+            && between.contains(&this.next)
+        {
+            ready!(pauses.poll_tick(context));
+        }
         let event = this.all.get(this.next).cloned();
         this.next += 1;
         task::Poll::Ready(event.map(|event| Ok(Frame::data(event))))
@@ -235,7 +266,7 @@ mod tests {
     #[test]
     fn the_stream_has_53_events_and_ends_with_its_mark() {
         let events = stream_events();
-        assert_eq!(events.len(), 53);
+        assert_eq!((events.len(), STREAM_EVENTS), (53, 53));
         let usage = events[51].strip_prefix(b"data: ").unwrap();
         let usage: Value = serde_json::from_slice(usage).unwrap();
         assert_eq!(usage["usage"]["completion_tokens"], 50);
