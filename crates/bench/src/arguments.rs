@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
 use crate::{parts::Appending, scenario::Scenario};
 
@@ -18,6 +18,15 @@ pub struct Arguments {
 pub enum Command {
     /// Measure, check, and print a Markdown table.
     Run(RunArguments),
+    /// Fill a data folder, which the server has made and left, with a large installation.
+    #[command(hide = true)]
+    Generate {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        #[command(flatten)]
+        extent: InstallationExtent,
+    },
     /// Play the AI provider.
     #[command(hide = true)]
     Upstream,
@@ -52,6 +61,11 @@ pub struct RunArguments {
     /// How many requests a second are sent where the rate is fixed.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate: u32,
+    #[command(flatten)]
+    pub installation: InstallationExtent,
+    /// How many events the journal has that a start reads.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    pub events: u64,
     /// Two runs of one second instead: to see that everything works, not to compare.
     #[arg(long, conflicts_with_all = ["seconds", "runs"])]
     pub quick: bool,
@@ -60,7 +74,7 @@ pub struct RunArguments {
     pub server: Option<PathBuf>,
     /// Only this scenario; may be repeated.
     #[arg(long, value_name = "NAME", value_enum)]
-    pub only: Vec<Scenario>,
+    pub only: Vec<Choice>,
     /// Where the server's temporary data folder is made: the disk that it syncs to.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -69,7 +83,51 @@ pub struct RunArguments {
     pub json: Option<PathBuf>,
 }
 
+/// How large the generated installation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct InstallationExtent {
+    /// How many tenants a large installation has, each with a token.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub tenants: u32,
+    /// How many keys each of them has, each of another service.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=5))]
+    pub keys_per_tenant: u32,
+}
+
+/// What can be measured: one of the scenarios, or how the server starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    Scenario(Scenario),
+    Start,
+}
+
+impl ValueEnum for Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        const {
+            let mut all = [Self::Start; Scenario::ALL.len() + 1];
+            let mut place = 0;
+            while place < Scenario::ALL.len() {
+                all[place] = Self::Scenario(Scenario::ALL[place]);
+                place += 1;
+            }
+            &{ all }
+        }
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Scenario(scenario) => scenario.to_possible_value(),
+            Self::Start => Some(PossibleValue::new("start")),
+        }
+    }
+}
+
 impl RunArguments {
+    /// Whether this is to be measured.
+    pub fn chooses(&self, choice: Choice) -> bool {
+        self.only.is_empty() || self.only.contains(&choice)
+    }
+
     /// How many runs, and how long each target is measured in each.
     pub fn extent(&self) -> (u32, Duration) {
         let (runs, seconds) = match self.quick {
@@ -111,8 +169,8 @@ mod tests {
 
     #[test]
     fn scenarios_are_named_as_in_the_table() {
-        let run = run_of("diamond-bench run --only key --only gateway-sse --runs 2");
-        assert_eq!(run.only, [Scenario::Key, Scenario::GatewaySse]);
+        let run = run_of("diamond-bench run --only key --only start --runs 2");
+        assert_eq!(run.only, [Choice::Scenario(Scenario::Key), Choice::Start]);
         assert_eq!(run.runs, 2);
     }
 

@@ -16,6 +16,7 @@ mod scenario;
 mod server;
 mod session;
 mod stage;
+mod start;
 mod statistics;
 mod stopwatch;
 
@@ -33,6 +34,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(run) => session::run(&run).await,
+        Command::Generate { data, extent } => {
+            start::installation::generate(&data, extent).await.map(drop)
+        }
         Command::Upstream => parts::upstream::play().await,
         Command::FloorKey(appending) => parts::floor_key::play(appending).await,
         Command::FloorUsage(appending) => parts::floor_usage::play(appending).await,

@@ -43,48 +43,46 @@ pub struct Server {
     operator: String,
     log: PathBuf,
     // Removed after the process has ended.
-    _folder: TempDir,
+    folder: Option<TempDir>,
 }
 
 impl Server {
-    /// Starts it with its stores in a new folder under `dir`, and OpenAI at `upstream`.
+    /// Starts it with its stores in a new folder under `dir`, and OpenAI at `upstream`, and sets it
+    /// up.
     pub async fn start(program: &Path, dir: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("diamond-bench-")
             .tempdir_in(dir)
             .with_context(|| format!("{} cannot hold a folder", dir.display()))?;
-        let data = folder.path().join("data");
-        let log = folder.path().join("server.log");
-        let address = free_address()?;
-        let mut command = Command::new(program);
-        command
-            .args(["serve", "--listen", &address.to_string(), "--data-dir"])
-            .arg(&data)
-            // Settings of whoever runs this must not change what is measured.
-            .env_clear()
-            .env(
-                "DIAMOND_SERVICES__OPENAI__BASE_URL",
-                format!("http://{upstream}"),
-            )
-            .env("DIAMOND_LOG__FILTER", LOG_FILTER)
-            .env("DIAMOND_API__TIMEOUT_SECONDS", API_TIMEOUT_SECONDS);
-        let mut process = Process::start(command, address, &log)?;
-        if let Err(error) = ready(&mut process).await {
+        let mut server = Self::start_in(program, folder.path(), upstream).await?;
+        server.folder = Some(folder);
+        server.set_up().await?;
+        Ok(server)
+    }
+
+    /// Starts it in a folder that it was started in before, or that is empty; the folder stays.
+    pub async fn start_in(
+        program: &Path,
+        folder: &Path,
+        upstream: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let data = folder.join("data");
+        let log = folder.join("server.log");
+        let mut process = launch(program, &data, &log, upstream)?;
+        if let Err(error) = ready(&mut process, READY_PAUSE).await {
             return Err(error.context(format!("diamond-server does not start: {}", tail(&log))));
         }
         let file = data.join("operator-token");
         let operator = std::fs::read_to_string(&file)
             .with_context(|| format!("{} cannot be read", file.display()))?;
-        let mut server = Self {
+        Ok(Self {
             process: Arc::new(process),
             token: String::new(),
             data,
             operator: operator.trim().to_owned(),
             log,
-            _folder: folder,
-        };
-        server.set_up().await?;
-        Ok(server)
+            folder: None,
+        })
     }
 
     async fn set_up(&mut self) -> anyhow::Result<()> {
@@ -137,10 +135,40 @@ impl Server {
             .context(asked)
     }
 
+    /// Stops it as an operator would, and gives its folder, which holds the data.
+    pub async fn stop(self) -> anyhow::Result<TempDir> {
+        let process = Arc::into_inner(self.process).context("the server is still in use")?;
+        process.terminate().await?;
+        self.folder.context("the server's folder is not its own")
+    }
+
     /// The last lines that it logged.
     pub fn log_tail(&self) -> String {
         tail(&self.log)
     }
+}
+
+/// Starts the program on a data folder, on a free port; it is not ready yet.
+pub fn launch(
+    program: &Path,
+    data: &Path,
+    log: &Path,
+    upstream: SocketAddr,
+) -> anyhow::Result<Process> {
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--listen", &address.to_string(), "--data-dir"])
+        .arg(data)
+        // Settings of whoever runs this must not change what is measured.
+        .env_clear()
+        .env(
+            "DIAMOND_SERVICES__OPENAI__BASE_URL",
+            format!("http://{upstream}"),
+        )
+        .env("DIAMOND_LOG__FILTER", LOG_FILTER)
+        .env("DIAMOND_API__TIMEOUT_SECONDS", API_TIMEOUT_SECONDS);
+    Process::start(command, address, log)
 }
 
 /// Sends one request on a connection of its own; anything but success with JSON is an error.
@@ -167,7 +195,8 @@ pub async fn exchange(
         .with_context(|| format!("not JSON: {}", String::from_utf8_lossy(&body)))
 }
 
-async fn ready(process: &mut Process) -> anyhow::Result<()> {
+/// Asks until it says that it is ready, with pauses.
+pub async fn ready(process: &mut Process, pause: Duration) -> anyhow::Result<()> {
     let waiting = Stopwatch::start();
     loop {
         process.check_alive()?;
@@ -176,7 +205,7 @@ async fn ready(process: &mut Process) -> anyhow::Result<()> {
         if waiting.elapsed() > START_LIMIT {
             return Err(reason.context("it is not ready"));
         }
-        tokio::time::sleep(READY_PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -186,7 +215,8 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn tail(log: &Path) -> String {
+/// The last lines of a log.
+pub fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let shown = lines

@@ -9,11 +9,12 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    arguments::RunArguments,
+    arguments::{Choice, RunArguments},
     machine::Machine,
     report::{Report, ScenarioReport, Settings, TargetReport, markdown},
     scenario::{Role, Scenario},
     stage::{Asking, Stage},
+    start,
 };
 
 const SERVER: &str = "diamond-server";
@@ -52,14 +53,19 @@ async fn measure_all(arguments: &RunArguments) -> anyhow::Result<()> {
             rate: arguments.rate,
         },
         scenarios: Vec::new(),
+        starts: None,
     };
     for scenario in Scenario::ALL {
-        if arguments.only.is_empty() || arguments.only.contains(&scenario) {
+        if arguments.chooses(Choice::Scenario(scenario)) {
             let measured = measure(scenario, arguments, &program, &dir).await;
             report
                 .scenarios
                 .push(measured.with_context(|| format!("scenario `{scenario}`"))?);
         }
+    }
+    if arguments.chooses(Choice::Start) {
+        let starts = start::measure(arguments, &program, &dir).await;
+        report.starts = Some(starts.context("`start`")?);
     }
     if let Some(file) = &arguments.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -125,7 +131,8 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
     Ok(own.with_file_name(SERVER))
 }
 
-fn progress(line: &str) {
+/// Says where the benchmark is.
+pub fn progress(line: &str) {
     // Nobody measures less because nobody watches.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

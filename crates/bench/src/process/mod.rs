@@ -93,6 +93,25 @@ impl Process {
         }
     }
 
+    /// Asks it to end, as an operator would, and waits until it has; an error if it does not end
+    /// well.
+    pub async fn terminate(mut self) -> anyhow::Result<()> {
+        // The shell's own `kill`: sending a signal from here would need `unsafe`.
+        let asked = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &self.pid.to_string()])
+            .status()
+            .await;
+        if !asked.is_ok_and(|status| status.success()) {
+            bail!("SIGTERM cannot be sent");
+        }
+        let ended = tokio::time::timeout(START_LIMIT, self.child.wait());
+        let status = ended.await.context("the program does not end")??;
+        if !status.success() {
+            bail!("the program ended badly ({status})");
+        }
+        Ok(())
+    }
+
     /// What the whole process, all its threads, has used of the processors until now.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         Usage::parse(&self.read("stat")?)

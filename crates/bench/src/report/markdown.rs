@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    report::{Comparison, Report, ScenarioReport},
+    report::{Comparison, Report, ScenarioReport, StartReport},
     scenario::Role,
     statistics::Spread,
 };
@@ -50,7 +50,10 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for scenario in &report.scenarios {
         write_scenario(scenario, out)?;
     }
-    Ok(())
+    match &report.starts {
+        Some(starts) => write_starts(starts, out),
+        None => Ok(()),
+    }
 }
 
 fn write_scenario(scenario: &ScenarioReport, out: &mut impl Write) -> io::Result<()> {
@@ -161,6 +164,33 @@ fn write_records(scenario: &ScenarioReport, out: &mut impl Write) -> io::Result<
          {opened}{} × {} bytes, durable.",
         scenario.connections, records.records, records.record_bytes
     )
+}
+
+fn write_starts(starts: &StartReport, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n## `start`: from the start of the process to its first answers\n\n\
+         | what starts | ready ms | first key ms | CPU ms until then | idle RSS MiB | peak RSS MiB |\n\
+         |---|---|---|---|---|---|"
+    )?;
+    for target in &starts.targets {
+        let key = target.first_key_ms.as_ref();
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            target.name,
+            cell(&target.ready_ms),
+            key.map_or_else(|| "–".to_owned(), cell),
+            cell(&target.cpu_ms),
+            cell(&target.idle_mib),
+            cell(&target.peak_mib)
+        )?;
+    }
+    writeln!(out)?;
+    for check in &starts.checks {
+        writeln!(out, "- Checked: {check}.")?;
+    }
+    Ok(())
 }
 
 fn cell(spread: &Spread) -> String {

@@ -1,6 +1,7 @@
 //! What is reported.
 
 pub mod markdown;
+mod starts;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -13,12 +14,15 @@ use crate::{
     statistics::Spread,
 };
 
+pub use starts::{StartReport, StartTarget, Starting};
+
 /// A whole session.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub machine: Machine,
     pub settings: Settings,
     pub scenarios: Vec<ScenarioReport>,
+    pub starts: Option<StartReport>,
 }
 
 /// How it was measured.
