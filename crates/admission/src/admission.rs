@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::{
     AccessToken, BudgetState, Budgets, Caller, OperatorAccess, Refusal, Reservation,
-    ReserveRequest, TenantAccess, TenantPolicy, TokenHash, TokenRecord,
+    ReserveRequest, RunningCalls, TenantAccess, TenantPolicy, TokenHash, TokenRecord,
 };
 
 /// Tokens, tenants and budgets in memory. Every question is answered without I/O and without
@@ -28,6 +28,7 @@ pub struct Admission {
     hashes: HashMap<TokenId, TokenHash>,
     tenants: HashMap<TenantId, Arc<TenantPolicy>>,
     budgets: Budgets,
+    calls: Arc<RunningCalls>,
     /// Keeps `tokens` and `hashes` in step; readers do not take it.
     write: Mutex<()>,
     /// For how long the tables may be trusted without news; `None` for ever.
@@ -60,6 +61,7 @@ impl Admission {
             hashes: HashMap::new(),
             tenants: HashMap::new(),
             budgets: Budgets::default(),
+            calls: Arc::new(RunningCalls::new()),
             write: Mutex::new(()),
             staleness: None,
             current_at: AtomicU64::new(0),
@@ -258,6 +260,12 @@ impl Admission {
     #[must_use]
     pub fn budget(&self, tenant: &TenantId) -> BudgetState {
         self.budgets.state(tenant)
+    }
+
+    /// The calls under way on this node.
+    #[must_use]
+    pub const fn calls(&self) -> &Arc<RunningCalls> {
+        &self.calls
     }
 
     /// The tokens used since the last call, each with its latest use. Writing them down is the

@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
-use diamond_admission::{Admission, TenantPolicy, TokenHash, TokenRecord};
-use diamond_db::{ChangeSubject, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, system};
+use diamond_admission::{Admission, CutTarget, TenantPolicy, TokenHash, TokenRecord};
+use diamond_db::{
+    ChangeSubject, Db, KeyVersionRow, Revocation, RevocationAcknowledgement, RevocationTarget,
+    Tenant, TenantStatus, TokenRow, system,
+};
 use diamond_domain::{
-    Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, SecretKind, SecretName, SecretValue,
-    SecretVersion, VersionState,
+    Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, NodeId, RevocationId, SecretKind, SecretName,
+    SecretValue, SecretVersion, VersionState,
 };
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
@@ -32,11 +35,20 @@ pub struct Snapshot {
     keyring: Arc<Keyring>,
     alarms: Arc<AlarmRecorder>,
     clock: Arc<dyn Clock>,
-    /// The last change that the tables contain; `None` until they are loaded. The lock makes one
-    /// reader of the log at a time, so changes are applied in their order.
-    applied: Mutex<Option<u64>>,
+    node: NodeId,
+    /// The lock makes one reader of the log at a time, so changes are applied in their order.
+    followed: Mutex<Followed>,
     /// When the tables were last known to be current, in monotonic nanoseconds; 0 for never.
     current_at: AtomicU64,
+}
+
+/// How far the log was followed.
+#[derive(Debug, Default)]
+struct Followed {
+    /// The last change that the tables contain; `None` until they are loaded.
+    applied: Option<u64>,
+    /// What was cut here, as long as the database does not know.
+    unacknowledged: Vec<(RevocationId, RevocationAcknowledgement)>,
 }
 
 impl Snapshot {
@@ -49,6 +61,7 @@ impl Snapshot {
         keyring: Arc<Keyring>,
         alarms: Arc<AlarmRecorder>,
         clock: Arc<dyn Clock>,
+        node: NodeId,
     ) -> Self {
         Self {
             db,
@@ -57,7 +70,8 @@ impl Snapshot {
             keyring,
             alarms,
             clock,
-            applied: Mutex::new(None),
+            node,
+            followed: Mutex::default(),
             current_at: AtomicU64::new(0),
         }
     }
@@ -67,14 +81,14 @@ impl Snapshot {
     /// # Errors
     /// When a store cannot be read; what was applied stays, and the next call goes on from there.
     pub async fn catch_up(&self) -> Result<(), AppError> {
-        let mut applied = self.applied.lock().await;
-        let mut sequence = match *applied {
+        let mut followed = self.followed.lock().await;
+        let mut sequence = match followed.applied {
             Some(sequence) => sequence,
             None => {
                 // Changes made while we load are applied again afterwards, which does no harm.
                 let start = system::last_change(&self.db).await?;
                 self.load().await?;
-                *applied = Some(start);
+                followed.applied = Some(start);
                 start
             }
         };
@@ -84,14 +98,57 @@ impl Snapshot {
             let Some(last) = changes.last().map(|change| change.sequence) else {
                 self.current_at.store(asked_at, Ordering::Release);
                 self.admission.mark_current(asked_at);
-                return Ok(());
+                return self.acknowledge(&mut followed).await;
             };
+            let revocations = system::revocations_between(&self.db, sequence, last).await?;
             for change in changes {
                 self.apply(change.subject).await?;
             }
+            // From here on nothing new of them is admitted: what runs can be ended.
+            for revocation in revocations {
+                let cut = self.cut(&revocation);
+                followed.unacknowledged.push((revocation.id, cut));
+            }
             sequence = last;
-            *applied = Some(sequence);
+            followed.applied = Some(sequence);
+            self.acknowledge(&mut followed).await?;
         }
+    }
+
+    /// The last change that the tables contain.
+    pub(crate) async fn applied(&self) -> Option<u64> {
+        self.followed.lock().await.applied
+    }
+
+    /// Ends what runs of something that was revoked.
+    fn cut(&self, revocation: &Revocation) -> RevocationAcknowledgement {
+        let target = match revocation.target.clone() {
+            RevocationTarget::Tenant(tenant) => CutTarget::Tenant(tenant),
+            RevocationTarget::Token(token) => CutTarget::Token(token),
+            RevocationTarget::Key(name, version) => CutTarget::Key(name, version),
+        };
+        let calls_cut = self.admission.calls().cut(&target);
+        let at = self.clock.now();
+        tracing::warn!(
+            revocation.id = %revocation.id,
+            calls.cut = calls_cut,
+            "what was revoked is refused from now on"
+        );
+        metrics::counter!("diamond_calls_cut_total").increment(calls_cut);
+        RevocationAcknowledgement {
+            node: self.node,
+            at,
+            calls_cut,
+        }
+    }
+
+    /// Tells the database what was cut here.
+    async fn acknowledge(&self, followed: &mut Followed) -> Result<(), AppError> {
+        while let Some((id, acknowledgement)) = followed.unacknowledged.first() {
+            system::acknowledge_revocation(&self.db, *id, acknowledgement).await?;
+            followed.unacknowledged.remove(0);
+        }
+        Ok(())
     }
 
     /// How long ago the tables were known to be current; `None` before the first load.

@@ -1,12 +1,12 @@
 //! Reads and changes across tenants on behalf of an operator, and the platform's own secrets.
 //! The caller has checked the scope `operator`.
 
-use diamond_domain::{SecretName, SecretVersion, TenantId, TokenId};
+use diamond_domain::{RevocationId, SecretName, SecretVersion, TenantId, TokenId};
 use jiff::Timestamp;
 
 use crate::{
-    AlarmChange, AlarmRow, AlarmState, Db, DbError, KeyVersionRow, Tenant, TokenRow, alarms,
-    key_versions, tenants, tokens,
+    AlarmChange, AlarmRow, AlarmState, Db, DbError, KeyVersionRow, Revocation, Tenant, TokenRow,
+    alarms, key_versions, revocations, tenants, tokens,
 };
 
 /// All tenants by id.
@@ -97,4 +97,12 @@ pub async fn list_alarms(
 /// When the database does not answer.
 pub async fn set_alarm_state(db: &Db, id: &str, state: AlarmState) -> Result<AlarmChange, DbError> {
     alarms::set_state(db, id, state).await
+}
+
+/// The revocation of this id, whoever owns what it ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn get_revocation(db: &Db, id: RevocationId) -> Result<Option<Revocation>, DbError> {
+    revocations::get_of_any(db, id).await
 }

@@ -4,14 +4,14 @@
 //! [`changes_after`] tells, reading each subject again: a row that was loaded newer than its change
 //! is read twice, never missed.
 
-use diamond_domain::{Alarm, SecretName, SecretVersion, TenantId, TokenId};
+use diamond_domain::{Alarm, NodeId, RevocationId, SecretName, SecretVersion, TenantId, TokenId};
 use jiff::Timestamp;
 
 use crate::{
-    AuditAnchor, Change, Db, DbError, KeyVersionRow, Tenant, TokenRow, alarms, anchors,
-    key_versions,
+    AuditAnchor, Change, Db, DbError, KeyVersionRow, NodeRow, Revocation,
+    RevocationAcknowledgement, Tenant, TokenRow, alarms, anchors, key_versions, nodes,
     reading::{Reading, to_number},
-    tenants, tokens,
+    revocations, tenants, tokens,
 };
 
 /// The changes behind `sequence`, in order, at most `limit`.
@@ -140,4 +140,94 @@ pub async fn put_audit_anchor(
 /// When the database does not answer.
 pub async fn get_audit_anchor(db: &Db, chain: &str) -> Result<Option<AuditAnchor>, DbError> {
     anchors::get(db, chain).await
+}
+
+/// Says that a node begins to serve, with tables that contain everything up to `acknowledged`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn start_node(
+    db: &Db,
+    node: NodeId,
+    acknowledged: u64,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    nodes::start(db, node, acknowledged, at).await
+}
+
+/// Says that a node lives, and how far it has followed the change log.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn report_node(
+    db: &Db,
+    node: NodeId,
+    acknowledged: u64,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    nodes::report(db, node, acknowledged, at).await
+}
+
+/// Says that a node serves no longer: nobody waits for it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stop_node(db: &Db, node: NodeId, at: Timestamp) -> Result<(), DbError> {
+    nodes::stop(db, node, at).await
+}
+
+/// The nodes that have not said that they stop, by id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn serving_nodes(db: &Db) -> Result<Vec<NodeRow>, DbError> {
+    nodes::serving(db).await
+}
+
+/// The revocations whose changes are behind `after` and not behind `through`, in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revocations_between(
+    db: &Db,
+    after: u64,
+    through: u64,
+) -> Result<Vec<Revocation>, DbError> {
+    revocations::between(db, after, through).await
+}
+
+/// The revocations of a span of time, oldest first, at most 1,000.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revocations_of_time(
+    db: &Db,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Revocation>, DbError> {
+    revocations::of_time(db, from, to).await
+}
+
+/// Notes since when a node refuses what was revoked and how many calls it cut; its first word
+/// stands.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn acknowledge_revocation(
+    db: &Db,
+    id: RevocationId,
+    acknowledgement: &RevocationAcknowledgement,
+) -> Result<(), DbError> {
+    revocations::acknowledge(db, id, acknowledgement).await
+}
+
+/// What the nodes have made of a revocation, by node.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revocation_acknowledgements(
+    db: &Db,
+    id: RevocationId,
+) -> Result<Vec<RevocationAcknowledgement>, DbError> {
+    revocations::acknowledgements(db, id).await
 }

@@ -1,12 +1,13 @@
 //! Tenants.
 
-use diamond_domain::{ServiceId, TenantId, Tier};
+use diamond_domain::{RevocationId, ServiceId, TenantId, Tier};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use crate::{
-    ChangeSubject, Db, DbError,
+    ChangeSubject, Db, DbError, RevocationTarget,
     reading::{Reading, to_json},
+    revocations,
     transaction::Changing,
 };
 
@@ -112,6 +113,28 @@ pub async fn get(db: &Db, tenant: &TenantId) -> Result<Option<Tenant>, DbError> 
 /// # Errors
 /// When the database does not answer.
 pub async fn update(db: &Db, tenant: &Tenant, seen: Timestamp) -> Result<bool, DbError> {
+    update_with(db, tenant, seen, None).await
+}
+
+/// Like [`update`], and ends everything of the tenant that is under way.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn suspend_now(
+    db: &Db,
+    tenant: &Tenant,
+    seen: Timestamp,
+    revocation: RevocationId,
+) -> Result<bool, DbError> {
+    update_with(db, tenant, seen, Some(revocation)).await
+}
+
+async fn update_with(
+    db: &Db,
+    tenant: &Tenant,
+    seen: Timestamp,
+    revocation: Option<RevocationId>,
+) -> Result<bool, DbError> {
     let mut changing = Changing::begin(db).await?;
     let updated = sqlx::query(
         "UPDATE tenants SET display_name = $2, tier = $3, status = $4, services = $5, reveal = $6,
@@ -131,6 +154,11 @@ pub async fn update(db: &Db, tenant: &Tenant, seen: Timestamp) -> Result<bool, D
     .rows_affected()
         == 1;
     if updated {
+        if let Some(id) = revocation {
+            let target = RevocationTarget::Tenant(tenant.id.clone());
+            let (owner, at) = (Some(&tenant.id), tenant.updated_at);
+            revocations::enter(changing.connection(), id, &target, owner, at).await?;
+        }
         let subject = ChangeSubject::Tenant(tenant.id.clone());
         changing.commit(&subject).await?;
     }

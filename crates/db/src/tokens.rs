@@ -1,12 +1,13 @@
 //! Access tokens: their hashes and what they may do. The tokens themselves are nowhere.
 
-use diamond_domain::{ScopeSet, ServiceId, TenantId, TokenId, UserId};
+use diamond_domain::{RevocationId, ScopeSet, ServiceId, TenantId, TokenId, UserId};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use crate::{
-    ChangeSubject, Db, DbError, digest,
+    ChangeSubject, Db, DbError, RevocationTarget, digest,
     reading::{Reading, to_json},
+    revocations,
     transaction::{Changing, Writing},
 };
 
@@ -140,6 +141,38 @@ pub async fn revoke(
         changing.commit(&ChangeSubject::Token(id)).await?;
     }
     Ok(revoked)
+}
+
+/// Revokes the tenant's token (`None`: the platform's) with everything that is done with it, also
+/// when it is revoked already; `false` when there is no such token.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revoke_now(
+    db: &Db,
+    tenant: Option<&TenantId>,
+    id: TokenId,
+    at: Timestamp,
+    revocation: RevocationId,
+) -> Result<bool, DbError> {
+    let mut changing = Changing::begin(db).await?;
+    let found = sqlx::query(
+        "UPDATE tokens SET revoked_at = COALESCE(revoked_at, $3)
+         WHERE COALESCE(tenant, '') = $1 AND id = $2",
+    )
+    .bind(tenant_key(tenant))
+    .bind(id.to_string())
+    .bind(at.as_microsecond())
+    .execute(changing.connection())
+    .await?
+    .rows_affected()
+        == 1;
+    if found {
+        let target = RevocationTarget::Token(id);
+        revocations::enter(changing.connection(), revocation, &target, tenant, at).await?;
+        changing.commit(&ChangeSubject::Token(id)).await?;
+    }
+    Ok(found)
 }
 
 pub(crate) fn tenant_key(tenant: Option<&TenantId>) -> &str {

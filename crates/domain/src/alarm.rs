@@ -29,6 +29,8 @@ pub enum AlarmCode {
     AuditBroken,
     /// A stored key cannot be opened.
     UnreadableSecret,
+    /// A node has not said that it refuses what was revoked.
+    RevocationUnacknowledged,
 }
 
 impl AlarmCode {
@@ -47,6 +49,7 @@ impl AlarmCode {
             Self::DatabaseUnreachable => "database_unreachable",
             Self::AuditBroken => "audit_broken",
             Self::UnreadableSecret => "unreadable_secret",
+            Self::RevocationUnacknowledged => "revocation_unacknowledged",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The usage event: one fact about an AI call.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     EventId, Money, OperationId, Quantities, RequestId, SecretVersion, ServiceId, TenantId,
-    TraceId, UserId, UserSource,
+    TokenId, TraceId, UserId, UserSource,
 };
 
 /// Defines a closed set of words with their texts, `ALL`, `Display` and `FromStr`.
@@ -229,6 +229,12 @@ pub struct UsageEvent {
     /// The provider's usage object, verbatim JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_usage: Option<String>,
+    /// With which access token it was made or told; only who may read the audit sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<TokenId>,
+    /// From which address; only who may read the audit sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// Hash of what the reporter said, by which a repeated report is told from another one under
     /// the same id, whatever we made of it (prices move, times are filled in). `None` for our own
     /// events: their whole content counts.
@@ -275,6 +281,12 @@ pub struct OpenedCall {
     /// The caller's words.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// With which access token; `None` in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<TokenId>,
+    /// From which address; `None` in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
 }
 
 impl OpenedCall {
@@ -314,6 +326,8 @@ impl OpenedCall {
             provider_request_id: None,
             tags: self.tags,
             provider_usage: None,
+            token_id: self.token_id,
+            address: self.address,
             report_digest: None,
         }
     }

@@ -169,6 +169,10 @@ prefixed_id!(
     NodeId, "nod"
 );
 prefixed_id!(
+    /// A revocation that takes effect at once.
+    RevocationId, "rev"
+);
+prefixed_id!(
     /// A random name made at the first start; part of every name that we give at a provider.
     InstallationId, "ins"
 );

@@ -23,7 +23,8 @@ pub use event::{
     check_tags,
 };
 pub use id::{
-    AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, TokenId, TraceId,
+    AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, RevocationId,
+    TokenId, TraceId,
 };
 pub use money::{Money, MoneyError};
 pub use period::{Period, PeriodError, TimeRange};

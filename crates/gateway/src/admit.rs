@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use diamond_admission::TenantAccess;
+use diamond_admission::{CallMark, TenantAccess};
 use diamond_domain::{Alarm, AlarmCode, RequestId, TraceId};
 use diamond_providers::{Classified, Metering};
 use http::request::Parts;
@@ -26,6 +26,8 @@ pub(crate) struct Arrival {
     pub(crate) request_id: RequestId,
     pub(crate) at: Timestamp,
     pub(crate) nanos: u64,
+    /// Taken before anything was decided about it.
+    pub(crate) mark: CallMark,
 }
 
 /// Everything up to the reservation, in the order of the crate's documentation.
@@ -90,7 +92,10 @@ pub(crate) async fn admit(
         trace_id: labels.trace_id.unwrap_or_else(TraceId::generate),
         began: arrival.at,
         began_nanos: arrival.nanos,
+        mark: arrival.mark,
         tenant: access.tenant().clone(),
+        token: caller.token().id,
+        address: caller.address(),
         user,
         user_source,
         tags: labels.tags,

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::ResponseFuture;
 
 use crate::{
     answer::{self, ErrorAnswer},
-    call::{Call, CallContext},
+    call::{Call, CallContext, NotOpened},
     closing::go_on,
     failure::Failure,
     gateway::Inner,
@@ -55,9 +55,12 @@ pub(crate) async fn carry(
         let key = pin(inner, context).await?;
         let request = build(context, &mut prepared, &key)?;
         let mut call = Call::open(inner, context, attempt, key.clone(), Some(reservation))
-            .map_err(|error| {
-                inner.raise_unwritable(&error);
-                answer::not_recorded()
+            .map_err(|not_opened| match not_opened {
+                NotOpened::Cut(reason) => Failure::cut(reason),
+                NotOpened::NotRecorded(error) => {
+                    inner.raise_unwritable(&error);
+                    answer::not_recorded()
+                }
             })?;
         call.forwarded();
         let broken = prepared.inbound.broken();
@@ -69,7 +72,14 @@ pub(crate) async fn carry(
             inner.key_worked(&key);
             return answer::forward(inner, context, call, response).await;
         }
-        let error = ErrorAnswer::read(inner, response).await;
+        let error = tokio::select! {
+            biased;
+            reason = call.cut() => {
+                call.close_failed().await.map_err(|_| answer::not_recorded())?;
+                return Err(Failure::cut(reason));
+            }
+            error = ErrorAnswer::read(inner, response) => error,
+        };
         call.add_response_bytes(error.bytes());
         let verdict =
             context
@@ -187,11 +197,23 @@ impl Sending {
     async fn answer(mut self) -> Result<(Call, Response<Incoming>), Failure> {
         let wait = self.inner.settings.answer_timeout;
         let answered = match &mut self.flight {
-            Some((_, response)) => tokio::time::timeout(wait, response).await,
+            Some((call, response)) => tokio::select! {
+                biased;
+                reason = call.cut() => Err(reason),
+                answered = tokio::time::timeout(wait, response) => Ok(answered),
+            },
             None => return Err(answer::not_recorded()),
         };
+        // Whatever is left of the exchange with the provider ends here.
         let Some((call, _)) = self.flight.take() else {
             return Err(answer::not_recorded());
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(reason) => {
+                self.end(call, CallOutcome::Interrupted).await;
+                return Err(Failure::cut(reason));
+            }
         };
         match answered {
             Ok(Ok(response)) => Ok((call, response)),
@@ -253,7 +275,13 @@ impl Drop for Sending {
         let tasks = inner.tasks.clone();
         go_on(&tasks, async move {
             let wait = inner.settings.answer_timeout;
-            match tokio::time::timeout(wait, response).await {
+            let answered = tokio::select! {
+                biased;
+                // Dropping the call writes it down with what is known.
+                _ = call.cut() => return,
+                answered = tokio::time::timeout(wait, response) => answered,
+            };
+            match answered {
                 Ok(Ok(response)) if response.status().is_success() => {
                     call.answered(response.status().as_u16(), response.headers());
                     let (tap, kind) = answer::tap_for(&inner, &context, response.headers());

@@ -1,11 +1,16 @@
 //! One attempt that was opened: from its record in the journal to its event.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use diamond_admission::Reservation;
+use diamond_admission::{CallMark, CallSubject, CutReason, Reservation, RunningCall};
 use diamond_domain::{
     CallOutcome, EventId, EventKind, EventSource, Meter, Money, OpenedCall, OperationId, Payer,
-    Quantities, RequestId, Tags, TenantId, TraceId, UsageEvent, UserId, UserSource,
+    Quantities, RequestId, Tags, TenantId, TokenId, TraceId, UsageEvent, UserId, UserSource,
 };
 use diamond_keyring::PinnedKey;
 use diamond_providers::{
@@ -29,7 +34,10 @@ pub(crate) struct CallContext {
     pub(crate) trace_id: TraceId,
     pub(crate) began: Timestamp,
     pub(crate) began_nanos: u64,
+    pub(crate) mark: CallMark,
     pub(crate) tenant: TenantId,
+    pub(crate) token: TokenId,
+    pub(crate) address: IpAddr,
     pub(crate) user: UserId,
     pub(crate) user_source: UserSource,
     pub(crate) tags: Tags,
@@ -51,6 +59,8 @@ struct Open {
     inner: Arc<Inner>,
     context: Arc<CallContext>,
     event_id: EventId,
+    /// By which it is found when its tenant, token or key is revoked.
+    running: RunningCall,
     key: PinnedKey,
     reservation: Option<Reservation>,
     first_byte_nanos: Option<u64>,
@@ -62,6 +72,14 @@ struct Open {
     working: TaskTrackerToken,
 }
 
+/// Why an attempt is not made.
+pub(crate) enum NotOpened {
+    /// What it would use was revoked since it was admitted.
+    Cut(CutReason),
+    /// It cannot be written down.
+    NotRecorded(SinkError),
+}
+
 impl Call {
     /// Writes down that the attempt is about to be forwarded.
     pub(crate) fn open(
@@ -70,7 +88,16 @@ impl Call {
         attempt: u32,
         key: PinnedKey,
         reservation: Option<Reservation>,
-    ) -> Result<Self, SinkError> {
+    ) -> Result<Self, NotOpened> {
+        let subject = CallSubject {
+            tenant: context.tenant.clone(),
+            token: context.token,
+            service: context.provider.service().clone(),
+            kind: key.kind(),
+            version: key.version(),
+        };
+        let running = inner.admission.calls().enter(context.mark, subject);
+        let running = running.map_err(NotOpened::Cut)?;
         let kind = EventKind::Call.as_str();
         let event_id =
             EventId::of_request(context.tenant.as_str(), context.request_id, attempt, kind);
@@ -93,12 +120,15 @@ impl Call {
                 .map_or(Money::ZERO, Reservation::amount),
             region: inner.settings.region.clone(),
             tags: context.tags.clone(),
+            token_id: Some(context.token),
+            address: Some(context.address),
         };
-        inner.sink.open(&record)?;
+        inner.sink.open(&record).map_err(NotOpened::NotRecorded)?;
         Ok(Self(Some(Box::new(Open {
             inner: Arc::clone(inner),
             context: Arc::clone(context),
             event_id,
+            running,
             key,
             reservation,
             first_byte_nanos: None,
@@ -108,6 +138,23 @@ impl Call {
             gauge: observe::Open::new(context.provider.service()),
             working: inner.tasks.token(),
         }))))
+    }
+
+    /// Why the call must end now, once it must.
+    pub(crate) fn is_cut(&self) -> Option<CutReason> {
+        self.0.as_ref().and_then(|open| open.running.is_cut())
+    }
+
+    /// Resolves when the call must end at once.
+    pub(crate) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<CutReason> {
+        self.0
+            .as_ref()
+            .map_or(Poll::Pending, |open| open.running.poll_cut(context))
+    }
+
+    /// The same, to be awaited.
+    pub(crate) async fn cut(&self) -> CutReason {
+        std::future::poll_fn(|context| self.poll_cut(context)).await
     }
 
     /// Says that the call is on its way and may cost money from here on.
@@ -237,6 +284,7 @@ impl Open {
             inner,
             context,
             event_id,
+            running,
             key,
             reservation,
             first_byte_nanos,
@@ -246,6 +294,7 @@ impl Open {
             gauge,
             working,
         } = self;
+        running.over();
         let cost = if outcome == CallOutcome::Failed {
             Cost::nothing("not-billed")
         } else {
@@ -313,6 +362,8 @@ impl Open {
             provider_request_id,
             tags: context.tags.clone(),
             provider_usage: reading.provider_usage,
+            token_id: Some(context.token),
+            address: Some(context.address),
         };
         let tasks = inner.tasks.clone();
         Closing::new(tasks, async move {
@@ -325,7 +376,7 @@ impl Open {
             if let Some(reservation) = reservation {
                 reservation.settle(spent);
             }
-            drop((key, gauge, working));
+            drop((running, key, gauge, working));
             written.map(|_| ())
         })
     }

@@ -1,7 +1,7 @@
 //! Errors of ours, on the way to becoming an answer in the provider's shape.
 
 use bytes::Bytes;
-use diamond_admission::{Refusal, RefusalKind};
+use diamond_admission::{CutReason, Refusal, RefusalKind};
 use diamond_keyring::NoKey;
 use diamond_providers::{ErrorAnswer, Fault, OwnError, Provider, RefusedRoute};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
@@ -47,6 +47,36 @@ impl Failure {
             "body_broken_off",
             "The request body broke off before its end.",
         )
+    }
+
+    /// What the call used was revoked while it was under way.
+    pub(crate) fn cut(reason: CutReason) -> Self {
+        let (fault, code, message) = match reason {
+            CutReason::Token => (
+                Fault::Unauthenticated,
+                "revoked_token",
+                "The access token was revoked, so this call was cut. Whether the provider did its \
+                 work is not known.",
+            ),
+            CutReason::Tenant => (
+                Fault::Forbidden,
+                "tenant_suspended",
+                "The tenant was suspended, so this call was cut. Whether the provider did its \
+                 work is not known.",
+            ),
+            CutReason::Key => (
+                Fault::Conflict,
+                "key_revoked",
+                "The provider key of this call was revoked, so it was cut. Whether the provider \
+                 did its work is not known.",
+            ),
+            CutReason::Overtaken => (
+                Fault::Unavailable,
+                "revocations_overtook",
+                "Too much was revoked while this request was read. Send it again.",
+            ),
+        };
+        Self::own(fault, code, message)
     }
 
     pub(crate) const fn code(&self) -> &'static str {

@@ -152,6 +152,7 @@ impl Gateway {
             request_id: RequestId::generate(now),
             at: now,
             nanos: inner.clock.monotonic_nanos(),
+            mark: inner.admission.calls().mark(),
         };
         let (parts, body) = request.into_parts();
         let service = path::split(parts.uri.path()).map_or("", |(service, _)| service);

@@ -41,6 +41,9 @@ pub enum GatewayBodyError {
     /// The provider fell silent.
     #[error("the provider's answer fell silent")]
     Silent,
+    /// What the call used was revoked.
+    #[error("the call was cut: its access token, tenant or key was revoked")]
+    Cut,
     /// The call could not be written down, so its end must not be delivered.
     #[error("the call could not be recorded")]
     NotRecorded(#[source] SinkError),
@@ -189,6 +192,11 @@ impl Relay {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, GatewayBodyError>>> {
+        if let Stage::Reading { call, .. } = &self.metering
+            && call.is_cut().is_some()
+        {
+            self.cut();
+        }
         loop {
             if let Some(bytes) = self.now.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -236,6 +244,12 @@ impl Relay {
                     let until = Instant::now() + self.inner.settings.silence_timeout;
                     self.silence.as_mut().reset(until);
                 }
+                if let Stage::Reading { call, .. } = &self.metering
+                    && call.poll_cut(context).is_ready()
+                {
+                    self.cut();
+                    return Poll::Ready(());
+                }
                 ready!(self.silence.as_mut().poll(context));
                 self.end(Some(GatewayBodyError::Silent));
                 return Poll::Ready(());
@@ -281,6 +295,14 @@ impl Relay {
             self.close(Some(error.is_some()));
         }
         self.error = error;
+    }
+
+    /// Ends the answer where it is: nothing that has not left yet leaves any more.
+    fn cut(&mut self) {
+        self.end(Some(GatewayBodyError::Cut));
+        self.now.clear();
+        self.held.clear();
+        self.trailers = None;
     }
 
     /// Writes the call down. `broken` is whether the answer broke off; `None` when its terminal
@@ -333,8 +355,15 @@ pub(crate) async fn read_to_end(
     let mut complete = false;
     if let Some(mut upstream) = upstream {
         loop {
-            let frame = tokio::time::timeout(inner.settings.silence_timeout, upstream.frame());
-            match frame.await {
+            let frame = tokio::select! {
+                biased;
+                _ = call.cut() => break,
+                frame = tokio::time::timeout(
+                    inner.settings.silence_timeout,
+                    upstream.frame(),
+                ) => frame,
+            };
+            match frame {
                 Ok(Some(Ok(frame))) => {
                     if let Some(bytes) = frame.data_ref() {
                         call.add_response_bytes(bytes.len());

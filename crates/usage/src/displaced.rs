@@ -76,6 +76,8 @@ pub(crate) fn correction_of(report: UsageEvent) -> Option<UsageEvent> {
         partial: false,
         source: EventSource::Gateway,
         provider_usage: None,
+        token_id: None,
+        address: None,
         report_digest: None,
         ..report
     })

@@ -168,6 +168,8 @@ impl App {
             provider_request_id: report.provider_request_id,
             tags: report.tags,
             provider_usage: None,
+            token_id: Some(ctx.caller.token().id),
+            address: Some(ctx.address),
         })
     }
 

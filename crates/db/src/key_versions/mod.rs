@@ -2,13 +2,18 @@
 
 mod activation;
 
-use diamond_domain::{Payer, SecretName, SecretVersion, TenantId, TokenId, VersionState};
+use diamond_domain::{
+    Payer, RevocationId, SecretName, SecretVersion, TenantId, TokenId, VersionState,
+};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 pub use activation::{Activation, activate};
 
-use crate::{ChangeSubject, Db, DbError, reading::Reading, transaction::Changing};
+use crate::{
+    ChangeSubject, Db, DbError, RevocationTarget, reading::Reading, revocations,
+    transaction::Changing,
+};
 
 /// What is known of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +94,40 @@ pub async fn revoke(
     at: Timestamp,
 ) -> Result<bool, DbError> {
     revoke_of_owner(db, tenant.as_str(), name, version, at).await
+}
+
+/// Revokes a version of a tenant's secret with everything that is done with it, also when it is
+/// revoked already; `false` when there is no such version.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revoke_now(
+    db: &Db,
+    tenant: &TenantId,
+    name: &SecretName,
+    version: SecretVersion,
+    at: Timestamp,
+    revocation: RevocationId,
+) -> Result<bool, DbError> {
+    let mut changing = Changing::begin(db).await?;
+    let found = sqlx::query(
+        "UPDATE key_versions SET state = 'revoked', revoked_at = COALESCE(revoked_at, $4)
+         WHERE COALESCE(tenant, '') = $1 AND name = $2 AND version = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(name.to_string())
+    .bind(i64::from(version.get()))
+    .bind(at.as_microsecond())
+    .execute(changing.connection())
+    .await?
+    .rows_affected()
+        == 1;
+    if found {
+        let target = RevocationTarget::Key(name.clone(), version);
+        revocations::enter(changing.connection(), revocation, &target, Some(tenant), at).await?;
+        changing.commit(&ChangeSubject::Key(name.clone())).await?;
+    }
+    Ok(found)
 }
 
 /// Notes that the value of a tenant's version was handed out; `false` when that was known or

@@ -7,6 +7,7 @@
 )]
 
 mod cancel;
+mod cut;
 mod fidelity;
 mod keys;
 mod metering;

@@ -80,6 +80,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         Arc::clone(&keyring),
         Arc::clone(&alarms),
         Arc::clone(&clock),
+        node,
     ));
     first_start(config, &db, &*clock, &folder).await?;
     snapshot

@@ -1,9 +1,11 @@
 //! Events and calls to try an adapter with.
 
+use std::net::IpAddr;
+
 use diamond_domain::{
     CallOutcome, CostBasis, EventId, EventKind, EventSource, Meter, Money, OpenedCall, OperationId,
-    Payer, Quantities, RequestId, SecretVersion, Tags, TenantId, TraceId, UsageEvent, UserId,
-    UserSource,
+    Payer, Quantities, RequestId, SecretVersion, Tags, TenantId, TokenId, TraceId, UsageEvent,
+    UserId, UserSource,
 };
 use jiff::Timestamp;
 
@@ -50,6 +52,8 @@ pub fn opened(tenant_name: &str, user_name: &str, number: u64) -> OpenedCall {
         estimate_usd: Money::from_nanos(1_000),
         region: None,
         tags: Tags::new(),
+        token_id: Some(TokenId::from_bits(9)),
+        address: Some(IpAddr::from([192, 0, 2, 9])),
     }
 }
 
