@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Label, SecretText, words};
+use crate::{Label, RevocationResponse, SecretText, words};
 
 /// Who asks for a key, and why.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -152,6 +152,25 @@ pub struct RevokeKeyVersionParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<words::TenantKeyKind>, inline)]
     pub kind: Option<SecretKind>,
+    /// Cuts the calls that use it, on every node; they finish when absent or false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<bool>,
+    /// With `now`: how long to wait for every node to refuse it, in seconds: 5 when absent, 20 at
+    /// most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 0, maximum = 20)]
+    pub wait_seconds: Option<u32>,
+}
+
+/// A version that was just revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokeKeyVersionResponse {
+    /// The version.
+    #[serde(flatten)]
+    pub version: KeyVersionResponse,
+    /// What became of its calls, when they were to be cut.
+    pub revocation: Option<RevocationResponse>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod label;
 mod page;
+mod revocations;
 mod secret_text;
 mod tenants;
 mod tokens;
@@ -35,16 +36,22 @@ pub use error::{ErrorBody, ErrorResponse};
 pub use health::{HealthResponse, ReadinessCheck, ReadinessResponse};
 pub use keys::{
     KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
-    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams,
+    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, RevokeKeyVersionResponse,
 };
 pub use label::{Label, LabelError};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, Limit, LimitError, PageParams};
+pub use revocations::{
+    NodeStanding, RevocationNodeResponse, RevocationResponse, RevocationTargetKind,
+    RevocationWaitParams, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX,
+};
 pub use secret_text::SecretText;
 pub use tenants::{
     CreateTenantRequest, ListTenantsResponse, TenantResponse, TenantStatus, UpdateTenantRequest,
+    UpdateTenantResponse,
 };
 pub use tokens::{
-    CreateTokenRequest, CreateTokenResponse, ListTokensParams, ListTokensResponse, TokenResponse,
+    CreateTokenRequest, CreateTokenResponse, ListTokensParams, ListTokensResponse,
+    RevokeTokenResponse, TokenResponse,
 };
 pub use usage_events::{ListUsageEventsParams, ListUsageEventsResponse, UsageEventResponse};
 pub use usage_reports::{

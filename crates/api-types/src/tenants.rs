@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Label, words};
+use crate::{Label, RevocationResponse, words};
 
 /// Whether a tenant is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -105,6 +105,17 @@ pub struct ListTenantsResponse {
     pub items: Vec<TenantResponse>,
     /// Where to go on; `null` at the end.
     pub next_cursor: Option<String>,
+}
+
+/// A tenant that was just changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateTenantResponse {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: TenantResponse,
+    /// What became of its calls, when it was suspended.
+    pub revocation: Option<RevocationResponse>,
 }
 
 #[cfg(test)]

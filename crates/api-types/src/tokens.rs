@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Label, Limit, SecretText, words};
+use crate::{Label, Limit, RevocationResponse, SecretText, words};
 
 /// A new token. Nobody can give more than they hold.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -93,6 +93,17 @@ pub struct CreateTokenResponse {
     /// Its description.
     #[serde(flatten)]
     pub description: TokenResponse,
+}
+
+/// A token that was just revoked, and what became of the calls that were made with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokeTokenResponse {
+    /// The token's description.
+    #[serde(flatten)]
+    pub description: TokenResponse,
+    /// Which nodes refuse it, and how many calls they cut.
+    pub revocation: RevocationResponse,
 }
 
 /// Which tokens.

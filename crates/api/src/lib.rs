@@ -13,6 +13,7 @@ mod keys;
 mod layers;
 mod openapi;
 mod operations;
+mod revocations;
 mod router;
 mod routes;
 mod state;

@@ -7,7 +7,9 @@ use axum::{
 use diamond_domain::Scope;
 use http::Method;
 
-use crate::{ApiState, alarms, analytics, audit, keys, operations, tenants, tokens, usage};
+use crate::{
+    ApiState, alarms, analytics, audit, keys, operations, revocations, tenants, tokens, usage,
+};
 
 /// A line of the table, as tests and the OpenAPI document see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,7 @@ pub fn routes() -> Vec<RouteInfo> {
     tokens::list_tokens,
     tokens::get_token,
     tokens::revoke_token,
+    revocations::get_revocation,
     usage::report_usage,
     usage::list_usage_events,
     analytics::get_tpc,
@@ -114,6 +117,7 @@ pub(crate) fn table() -> Vec<Route> {
         line(GET, "/api/tokens", TokensAdmin, "list_tokens", tokens::list_tokens),
         line(GET, "/api/tokens/{tokenId}", TokensAdmin, "get_token", tokens::get_token),
         line(DELETE, "/api/tokens/{tokenId}", TokensAdmin, "revoke_token", tokens::revoke_token),
+        line(GET, "/api/revocations/{revocationId}", AuditRead, "get_revocation", revocations::get_revocation),
         // Usage.
         line(POST, "/api/usage", UsageWrite, "report_usage", usage::report_usage).sample(USAGE),
         line(GET, "/api/usage/events", UsageRead, "list_usage_events", usage::list_usage_events),

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use diamond_admission::{Admission, Caller};
 use diamond_billing::Overheads;
 use diamond_db::Db;
-use diamond_domain::{AlarmSink, Clock, NodeId, SecretName, SecretVersion};
+use diamond_domain::{AlarmSink, Clock, NodeId, RevocationId, SecretName, SecretVersion};
 use diamond_keyring::{Keyring, PinnedKey};
 use diamond_pricing::Catalog;
 use diamond_providers::Registry;
@@ -71,6 +71,8 @@ pub struct App {
     parts: Arc<AppParts>,
     /// Versions that this process has marked as revealed.
     revealed: Arc<Mutex<HashSet<(SecretName, SecretVersion)>>>,
+    /// Nodes whose silence about a revocation this process has raised.
+    missing: Arc<Mutex<HashSet<(RevocationId, NodeId)>>>,
 }
 
 impl std::fmt::Debug for App {
@@ -86,6 +88,7 @@ impl App {
         Self {
             parts: Arc::new(parts),
             revealed: Arc::default(),
+            missing: Arc::default(),
         }
     }
 
@@ -120,6 +123,11 @@ impl App {
         self.revealed
             .lock()
             .insert((key.name().clone(), key.version()))
+    }
+
+    /// Whether this is the first time that the node is found missing.
+    pub(crate) fn first_missing(&self, revocation: RevocationId, node: NodeId) -> bool {
+        self.missing.lock().insert((revocation, node))
     }
 
     /// Makes a change that was just committed visible on this node, before the answer says so.

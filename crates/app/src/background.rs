@@ -17,6 +17,8 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 const ANCHOR_EVERY: Duration = Duration::from_millis(250);
 /// Last uses are for people; they need not be exact to the second.
 const LAST_USE_EVERY: Duration = Duration::from_secs(10);
+/// How often a node says that it lives; see `revocations.rs` for what its silence means.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How soon a database that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,7 @@ impl App {
         tasks.spawn(write_alarms(self.clone(), stop.clone()));
         tasks.spawn(anchor_audit(self.clone(), stop.clone()));
         tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
+        tasks.spawn(keep_registered(self.clone(), stop.clone()));
     }
 }
 
@@ -147,6 +150,30 @@ async fn keep_last_uses(app: App, stop: CancellationToken) {
             diamond_db::system::record_last_uses(&parts.db, &uses).await?;
         }
         Ok(())
+    })
+    .await;
+}
+
+/// Tells the others that this node lives, and raises who has not heard of a revocation.
+async fn keep_registered(app: App, stop: CancellationToken) {
+    let begun = Mutex::new(false);
+    every(REPORT_EVERY, stop.clone(), "keep_registered", || async {
+        let parts = app.parts();
+        let (node, now) = (parts.node, parts.clock.now());
+        let acknowledged = parts.snapshot.applied().await.unwrap_or(0);
+        if stop.is_cancelled() {
+            // No call runs any more: nobody need wait for this node.
+            diamond_db::system::stop_node(&parts.db, node, now).await?;
+            return Ok(());
+        }
+        let known = *begun.lock();
+        if known {
+            diamond_db::system::report_node(&parts.db, node, acknowledged, now).await?;
+        } else {
+            diamond_db::system::start_node(&parts.db, node, acknowledged, now).await?;
+            *begun.lock() = true;
+        }
+        app.check_revocations().await
     })
     .await;
 }

@@ -1,11 +1,13 @@
 //! Tenants: made, looked at, changed.
 
+use std::time::Duration;
+
 use diamond_db::{Tenant, TenantStatus};
-use diamond_domain::{Scope, ServiceId, TenantId, Tier};
+use diamond_domain::{RevocationId, Scope, ServiceId, TenantId, Tier};
 use diamond_usage::{AuditAction, AuditOutcome};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, AppError, Page, RequestContext, audit::AuditSubject};
+use crate::{App, AppError, Page, RequestContext, RevocationView, audit::AuditSubject};
 
 /// The most characters of a display name.
 const DISPLAY_NAME_MAX: usize = 200;
@@ -135,7 +137,8 @@ impl App {
     }
 
     /// Changes a tenant. A tenant may not lift its own suspension or widen its own policy, so this
-    /// is the operators'.
+    /// is the operators'. Suspending it cuts its calls on every node; then this waits so long for
+    /// the nodes to say so.
     ///
     /// # Errors
     /// Refused for anybody but operators with `tenants:admin`; not found.
@@ -144,7 +147,8 @@ impl App {
         ctx: &RequestContext,
         id: &TenantId,
         changes: TenantChanges,
-    ) -> Result<Tenant, AppError> {
+        wait: Duration,
+    ) -> Result<(Tenant, Option<RevocationView>), AppError> {
         let parts = self.parts();
         // A stranger's tenant is not found, its own is not the caller's to change.
         parts
@@ -162,9 +166,14 @@ impl App {
             tenant.ok_or_else(not_found)
         };
         let mut seen = read().await?;
+        let revocation =
+            (changes.suspended == Some(true)).then(|| RevocationId::generate(parts.clock.now()));
         let subject = AuditSubject {
             tenant: Some(id.clone()),
-            detail: Some(format!("{changes:?}")),
+            detail: Some(match revocation {
+                None => format!("{changes:?}"),
+                Some(revocation) => format!("{changes:?}, at once: {revocation}"),
+            }),
             ..AuditSubject::default()
         };
         self.record(
@@ -178,13 +187,22 @@ impl App {
         // to what is there now.
         let tenant = loop {
             let tenant = changed(&seen, &changes, parts.clock.now());
-            if diamond_db::tenants::update(&parts.db, &tenant, seen.updated_at).await? {
+            let (db, before) = (&parts.db, seen.updated_at);
+            let updated = match revocation {
+                None => diamond_db::tenants::update(db, &tenant, before).await?,
+                Some(id) => diamond_db::tenants::suspend_now(db, &tenant, before, id).await?,
+            };
+            if updated {
                 break tenant;
             }
             seen = read().await?;
         };
         self.publish().await?;
-        Ok(tenant)
+        let seen = match revocation {
+            None => None,
+            Some(id) => Some(self.see_through(id, wait).await?),
+        };
+        Ok((tenant, seen))
     }
 
     pub(crate) fn check_services(&self, services: Option<&[ServiceId]>) -> Result<(), AppError> {

@@ -8,7 +8,7 @@ use crate::{
     commands::{
         alarms, completion,
         config::{SetProfile, UseProfile},
-        costs, keys, tenants, tokens, usage,
+        costs, keys, revocations, tenants, tokens, usage,
     },
     config::ConnectionArguments,
     exit,
@@ -110,15 +110,24 @@ pub enum Admin {
     /// List tenants
     #[command(name = "tenant:list")]
     TenantList(tenants::ListArguments),
+    /// Refuse everything of a tenant from now on, and cut its calls on every node
+    #[command(name = "tenant:suspend")]
+    TenantSuspend(tenants::SuspendArguments),
+    /// Serve a suspended tenant again
+    #[command(name = "tenant:resume")]
+    TenantResume(tenants::ResumeArguments),
     /// Create an access token: the bare token on standard output, this once
     #[command(name = "token:create")]
     TokenCreate(tokens::CreateArguments),
     /// List access tokens; never their text
     #[command(name = "token:list")]
     TokenList(tokens::ListArguments),
-    /// Revoke an access token
+    /// Revoke an access token, and cut the calls that were made with it on every node
     #[command(name = "token:revoke")]
     TokenRevoke(tokens::RevokeArguments),
+    /// Show which nodes refuse what was revoked, and how many calls they cut
+    #[command(name = "revocation:show")]
+    RevocationShow(revocations::ShowArguments),
     /// Prove the audit chain; exit status 7 when it does not hold
     #[command(name = "audit:verify")]
     AuditVerify,
@@ -173,6 +182,10 @@ mod tests {
             "diamond ai keys:put openai zaxon --kind customer --no-validate --expected-version 0",
             "diamond ai keys:list zaxon --service openai",
             "diamond ai keys:revoke openai zaxon 2 --kind dedicated",
+            "diamond ai keys:revoke openai zaxon 2 --now --wait 10",
+            "diamond admin tenant:suspend zaxon --wait 0",
+            "diamond admin tenant:resume zaxon",
+            "diamond admin revocation:show rev_00000000000000000000000007",
             "diamond ai costs:analyze --tenant=zaxon --period=weekly --output json",
             "diamond ai usage:list --tenant zaxon --limit 10",
             "diamond admin tenant:create zaxon --tier managed-enterprise --no-reveal",

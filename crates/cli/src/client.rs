@@ -108,6 +108,17 @@ impl Client {
         self.send(json(request, body)?).await
     }
 
+    /// Changes something.
+    pub async fn patch(
+        &self,
+        path: &[&str],
+        query: &impl Serialize,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(Method::PATCH, path)?.query(query);
+        self.send(json(request, body)?).await
+    }
+
     /// Takes something away.
     pub async fn delete(&self, path: &[&str], query: &impl Serialize) -> Result<Answer, Failure> {
         self.send(self.request(Method::DELETE, path)?.query(query))

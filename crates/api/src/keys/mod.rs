@@ -5,9 +5,9 @@ mod convert;
 use axum::Json as Body;
 use diamond_api_types::{
     KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
-    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, words,
+    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, RevokeKeyVersionResponse, words,
 };
-use diamond_app::{LeaseRequest, PutKey, RequestContext};
+use diamond_app::{LeaseRequest, PutKey, RequestContext, RevokeKeyVersion};
 use diamond_domain::{SecretKind, SecretVersion, ServiceId, TenantId};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::{
     ApiState,
     errors::ApiError,
     extract::{Context, Json, Path, Query, SecretJson},
+    revocations::{revocation, wait},
     tenants::TenantPath,
 };
 use convert::{idempotency_key, key_version};
@@ -200,29 +201,38 @@ pub async fn list_key_versions(
 
 /// Revoke a version of a key
 ///
-/// No new request uses it from now on; the key at its provider is not touched. Revoking again
-/// changes nothing.
+/// No new request uses it from now on; calls under way finish, or are cut on every node with
+/// `now=true`. The key at its provider is not touched. Revoking again changes nothing.
 #[utoipa::path(
     delete, path = "/api/keys/{service}/{tenantId}/versions/{version}", tag = "keys",
     params(KeyVersionPath, RevokeKeyVersionParams),
-    responses((status = 200, description = "The revoked version.", body = KeyVersionResponse))
+    responses((status = 200, description = "The revoked version.", body = RevokeKeyVersionResponse))
 )]
 pub async fn revoke_key_version(
     state: State,
     Context(context): Context,
     Path(path): Path<KeyVersionPath>,
     Query(query): Query<RevokeKeyVersionParams>,
-) -> Result<Body<KeyVersionResponse>, ApiError> {
+) -> Result<Body<RevokeKeyVersionResponse>, ApiError> {
     let KeyVersionPath {
         service,
         tenant_id,
         version,
     } = path;
-    let revoked = state
+    let wait = wait(&state, query.wait_seconds)?;
+    let revoke = RevokeKeyVersion {
+        kind: query.kind,
+        version,
+        now: query.now.unwrap_or(false).then_some(wait),
+    };
+    let (version, seen) = state
         .app
-        .revoke_key_version(&context, &tenant_id, &service, query.kind, version)
+        .revoke_key_version(&context, &tenant_id, &service, revoke)
         .await?;
-    Ok(Body(key_version(revoked)))
+    Ok(Body(RevokeKeyVersionResponse {
+        version: key_version(version),
+        revocation: seen.map(revocation),
+    }))
 }
 
 /// List a tenant's keys

@@ -2,8 +2,8 @@
 
 use axum::Json as Body;
 use diamond_api_types::{
-    CreateTenantRequest, ListTenantsResponse, PageParams, TenantResponse, TenantStatus,
-    UpdateTenantRequest, words,
+    CreateTenantRequest, ListTenantsResponse, PageParams, RevocationWaitParams, TenantResponse,
+    TenantStatus, UpdateTenantRequest, UpdateTenantResponse, words,
 };
 use diamond_app::{NewTenant, Tenant, TenantChanges};
 use diamond_domain::{TenantId, Tier};
@@ -15,6 +15,7 @@ use crate::{
     ApiState,
     errors::ApiError,
     extract::{Context, Json, Path, Query},
+    revocations::{revocation, wait},
 };
 
 /// Which tenant.
@@ -91,18 +92,20 @@ pub async fn get_tenant(
 
 /// Change a tenant
 ///
-/// What is absent stays as it is. A suspended tenant's tokens open nothing.
+/// What is absent stays as it is. A suspended tenant's tokens open nothing, and its calls are cut.
 #[utoipa::path(
-    patch, path = "/api/tenants/{tenantId}", tag = "tenants", params(TenantPath),
-    request_body = UpdateTenantRequest,
-    responses((status = 200, description = "The tenant.", body = TenantResponse))
+    patch, path = "/api/tenants/{tenantId}", tag = "tenants",
+    params(TenantPath, RevocationWaitParams), request_body = UpdateTenantRequest,
+    responses((status = 200, description = "The tenant.", body = UpdateTenantResponse))
 )]
 pub async fn update_tenant(
     state: State,
     Context(context): Context,
     Path(path): Path<TenantPath>,
+    Query(query): Query<RevocationWaitParams>,
     Json(request): Json<UpdateTenantRequest>,
-) -> Result<Body<TenantResponse>, ApiError> {
+) -> Result<Body<UpdateTenantResponse>, ApiError> {
+    let wait = wait(&state, query.wait_seconds)?;
     let changes = TenantChanges {
         display_name: request.display_name.map(Into::into),
         reveal: request.reveal,
@@ -111,11 +114,14 @@ pub async fn update_tenant(
             .status
             .map(|status| status == TenantStatus::Suspended),
     };
-    let tenant = state
+    let (tenant, seen) = state
         .app
-        .update_tenant(&context, &path.tenant_id, changes)
+        .update_tenant(&context, &path.tenant_id, changes, wait)
         .await?;
-    Ok(Body(tenant_response(tenant)))
+    Ok(Body(UpdateTenantResponse {
+        tenant: tenant_response(tenant),
+        revocation: seen.map(revocation),
+    }))
 }
 
 fn tenant_response(tenant: Tenant) -> TenantResponse {

@@ -2,8 +2,8 @@
 
 use axum::Json as Body;
 use diamond_api_types::{
-    CreateTokenRequest, CreateTokenResponse, ListTokensParams, ListTokensResponse, SecretText,
-    TokenResponse, words,
+    CreateTokenRequest, CreateTokenResponse, ListTokensParams, ListTokensResponse,
+    RevocationWaitParams, RevokeTokenResponse, SecretText, TokenResponse, words,
 };
 use diamond_app::{NewToken, TokenView};
 use diamond_domain::{SecretValue, TokenId};
@@ -15,6 +15,7 @@ use crate::{
     ApiState,
     errors::ApiError,
     extract::{Context, Json, Path, Query},
+    revocations::{revocation, wait},
 };
 
 /// Which token.
@@ -108,20 +109,30 @@ pub async fn get_token(
 
 /// Revoke a token
 ///
-/// It stops at once on this node and within two seconds on the others. Revoking again changes
-/// nothing.
+/// It stops at once on this node and within two seconds on the others, and the calls that were
+/// made with it are cut. Revoking again cuts what still runs.
 #[utoipa::path(
-    delete, path = "/api/tokens/{tokenId}", tag = "tokens", params(TokenPath),
-    responses((status = 200, description = "The revoked token's description.", body = TokenResponse))
+    delete, path = "/api/tokens/{tokenId}", tag = "tokens",
+    params(TokenPath, RevocationWaitParams),
+    responses((
+        status = 200, description = "The revoked token's description.", body = RevokeTokenResponse
+    ))
 )]
 pub async fn revoke_token(
     state: State,
     Context(context): Context,
     Path(path): Path<TokenPath>,
-) -> Result<Body<TokenResponse>, ApiError> {
-    Ok(Body(token_response(
-        state.app.revoke_token(&context, path.token_id).await?,
-    )))
+    Query(query): Query<RevocationWaitParams>,
+) -> Result<Body<RevokeTokenResponse>, ApiError> {
+    let wait = wait(&state, query.wait_seconds)?;
+    let (token, seen) = state
+        .app
+        .revoke_token(&context, path.token_id, wait)
+        .await?;
+    Ok(Body(RevokeTokenResponse {
+        description: token_response(token),
+        revocation: revocation(seen),
+    }))
 }
 
 fn token_response(view: TokenView) -> TokenResponse {

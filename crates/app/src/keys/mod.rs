@@ -7,6 +7,7 @@ mod view;
 
 pub use lease::{LeaseRequest, LeasedKey};
 pub use put::PutKey;
+pub use revoke::RevokeKeyVersion;
 pub use view::KeyVersionView;
 
 use diamond_domain::{SecretKind, SecretName, ServiceId, TenantId};

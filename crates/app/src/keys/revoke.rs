@@ -1,14 +1,29 @@
 //! Ending a key's version.
 
-use diamond_domain::{Scope, SecretKind, SecretVersion, ServiceId, TenantId};
+use std::time::Duration;
+
+use diamond_domain::{RevocationId, Scope, SecretKind, SecretVersion, ServiceId, TenantId};
 use diamond_usage::{AuditAction, AuditOutcome};
 
 use super::{KeyVersionView, tenant_secret};
-use crate::{App, AppError, RequestContext, audit::AuditSubject};
+use crate::{App, AppError, RequestContext, RevocationView, audit::AuditSubject};
+
+/// Which version is revoked, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct RevokeKeyVersion {
+    /// Which of the tenant's keys; may be absent while only one kind has that version.
+    pub kind: Option<SecretKind>,
+    /// Its number.
+    pub version: SecretVersion,
+    /// Cuts the calls that use it, on every node, and waits so long for the nodes to say so.
+    /// `None`: calls under way finish.
+    pub now: Option<Duration>,
+}
 
 impl App {
     /// Ends a version here: no new request uses it, on this node from now on. Calls that already
-    /// use it finish. The key at its provider is not touched. Revoking again changes nothing.
+    /// use it finish, or are cut on every node when asked for. The key at its provider is not
+    /// touched. Revoking again changes nothing, but cuts what still runs when asked for.
     ///
     /// # Errors
     /// Refused without `keys:write`; `version_not_found`; `kind_required` when both kinds have
@@ -18,9 +33,9 @@ impl App {
         ctx: &RequestContext,
         tenant: &TenantId,
         service: &ServiceId,
-        kind: Option<SecretKind>,
-        version: SecretVersion,
-    ) -> Result<KeyVersionView, AppError> {
+        revoke: RevokeKeyVersion,
+    ) -> Result<(KeyVersionView, Option<RevocationView>), AppError> {
+        let RevokeKeyVersion { kind, version, now } = revoke;
         let parts = self.parts();
         let access = parts
             .admission
@@ -55,18 +70,34 @@ impl App {
                 ));
             }
         };
+        let at = parts.clock.now();
+        let revocation = now.map(|_| RevocationId::generate(at));
+        let detail = match revocation {
+            None => name.to_string(),
+            Some(id) => format!("{name}, at once: {id}"),
+        };
         let subject = AuditSubject {
             tenant: Some(tenant.clone()),
             service: Some(service.clone()),
             version: Some(version),
-            detail: Some(name.to_string()),
+            detail: Some(detail),
             ..AuditSubject::default()
         };
         self.record(ctx, AuditAction::KeyRevoke, AuditOutcome::Granted, subject)
             .await?;
-        let at = parts.clock.now();
-        diamond_db::key_versions::revoke(&parts.db, access.tenant(), &name, version, at).await?;
+        let (db, owner) = (&parts.db, access.tenant());
+        match revocation {
+            None => diamond_db::key_versions::revoke(db, owner, &name, version, at).await?,
+            Some(id) => {
+                diamond_db::key_versions::revoke_now(db, owner, &name, version, at, id).await?
+            }
+        };
         self.publish().await?;
-        self.key_version(&access, &name, version).await
+        let seen = match revocation.zip(now) {
+            None => None,
+            Some((id, wait)) => Some(self.see_through(id, wait).await?),
+        };
+        let version = self.key_version(&access, &name, version).await?;
+        Ok((version, seen))
     }
 }

@@ -7,12 +7,14 @@ pub use rules::NewToken;
 pub(crate) use rules::lifetime_end;
 pub use view::TokenView;
 
+use std::time::Duration;
+
 use diamond_admission::AccessToken;
 use diamond_db::TokenRow;
-use diamond_domain::{Scope, TenantId, TokenId};
+use diamond_domain::{RevocationId, Scope, TenantId, TokenId};
 use diamond_usage::{AuditAction, AuditOutcome};
 
-use crate::{App, AppError, Page, RequestContext, audit::AuditSubject};
+use crate::{App, AppError, Page, RequestContext, RevocationView, audit::AuditSubject};
 use rules::{checked, within_maker};
 use view::view;
 
@@ -126,8 +128,9 @@ impl App {
         }))
     }
 
-    /// Ends a token now: on this node before the answer, on the others within two seconds.
-    /// Revoking again changes nothing.
+    /// Ends a token now, and the calls made with it: on this node before the answer, on the others
+    /// within two seconds. Waits so long for the other nodes to say so. Revoking again cuts what
+    /// still runs.
     ///
     /// # Errors
     /// Refused without `tokens:admin`; not found, also when it is a stranger's.
@@ -135,12 +138,15 @@ impl App {
         &self,
         ctx: &RequestContext,
         id: TokenId,
-    ) -> Result<TokenView, AppError> {
+        wait: Duration,
+    ) -> Result<(TokenView, RevocationView), AppError> {
         let parts = self.parts();
         let row = self.token_row(ctx, id).await?;
+        let at = parts.clock.now();
+        let revocation = RevocationId::generate(at);
         let subject = AuditSubject {
             tenant: row.tenant.clone(),
-            detail: Some(id.to_string()),
+            detail: Some(format!("{id}, at once: {revocation}")),
             ..AuditSubject::default()
         };
         self.record(
@@ -151,9 +157,12 @@ impl App {
         )
         .await?;
         let tenant = row.tenant.as_ref();
-        diamond_db::tokens::revoke(&parts.db, tenant, id, parts.clock.now()).await?;
+        diamond_db::tokens::revoke_now(&parts.db, tenant, id, at, revocation).await?;
+        // Read before the tables follow: a token that revokes itself opens nothing afterwards.
+        let revoked = diamond_db::tokens::get(&parts.db, tenant, id).await?;
+        let revoked = revoked.ok_or_else(token_not_found)?;
         self.publish().await?;
-        self.token_row(ctx, id).await.map(view)
+        Ok((view(revoked), self.see_through(revocation, wait).await?))
     }
 
     async fn token_row(&self, ctx: &RequestContext, id: TokenId) -> Result<TokenRow, AppError> {
@@ -173,6 +182,10 @@ impl App {
                 diamond_db::operator::get_token(&parts.db, id).await?
             }
         };
-        row.ok_or_else(|| AppError::not_found("token_not_found", "there is no such token"))
+        row.ok_or_else(token_not_found)
     }
+}
+
+fn token_not_found() -> AppError {
+    AppError::not_found("token_not_found", "there is no such token")
 }

@@ -6,6 +6,7 @@ pub mod completion;
 pub mod config;
 pub mod costs;
 pub mod keys;
+pub mod revocations;
 mod session;
 pub mod tenants;
 pub mod tokens;
@@ -48,6 +49,15 @@ pub async fn execute(
         }
         Command::Admin(Admin::TokenRevoke(arguments)) => {
             tokens::revoke(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TenantSuspend(arguments)) => {
+            tenants::suspend(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::TenantResume(arguments)) => {
+            tenants::resume(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::RevocationShow(arguments)) => {
+            revocations::show(arguments, session, terminal).await
         }
         Command::Admin(Admin::AuditVerify) => audit::verify(session, terminal).await,
         Command::Admin(Admin::AlarmsList(arguments)) => {

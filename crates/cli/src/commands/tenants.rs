@@ -1,13 +1,17 @@
-//! `admin tenant:create`, `admin tenant:list`.
+//! `admin tenant:create`, `admin tenant:list`, `admin tenant:suspend`, `admin tenant:resume`.
 
 use clap::Args;
 use diamond_api_types::{
     CreateTenantRequest, Label, Limit, ListTenantsResponse, PageParams, TenantResponse,
-    TenantStatus,
+    TenantStatus, UpdateTenantRequest, UpdateTenantResponse,
 };
 use diamond_domain::{ServiceId, TenantId, Tier};
 
-use super::{Session, session::mention_rest};
+use super::{
+    Session,
+    revocations::{self, Wait},
+    session::mention_rest,
+};
 use crate::{
     Terminal,
     failure::Failure,
@@ -87,6 +91,83 @@ pub async fn list(
     })
 }
 
+/// Which tenant is suspended.
+#[derive(Debug, Args)]
+pub struct SuspendArguments {
+    /// The tenant
+    tenant: TenantId,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+/// Suspends a tenant and says how many of its calls were cut.
+pub async fn suspend(
+    arguments: SuspendArguments,
+    session: &Session<'_>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let SuspendArguments { tenant, wait } = arguments;
+    change_status(&tenant, TenantStatus::Suspended, wait, session, terminal).await
+}
+
+/// Which tenant is served again.
+#[derive(Debug, Args)]
+pub struct ResumeArguments {
+    /// The tenant
+    tenant: TenantId,
+}
+
+/// Serves a suspended tenant again.
+pub async fn resume(
+    arguments: ResumeArguments,
+    session: &Session<'_>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let (tenant, wait) = (arguments.tenant, Wait::default());
+    change_status(&tenant, TenantStatus::Active, wait, session, terminal).await
+}
+
+async fn change_status(
+    tenant: &TenantId,
+    status: TenantStatus,
+    wait: Wait,
+    session: &Session<'_>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let change = UpdateTenantRequest {
+        status: Some(status),
+        ..UpdateTenantRequest::default()
+    };
+    let answer = session
+        .client(terminal)?
+        .patch(
+            &["api", "tenants", tenant.as_str()],
+            &wait.params(),
+            &change,
+        )
+        .await?;
+    session.present(
+        &answer,
+        terminal,
+        |changed: UpdateTenantResponse, terminal| {
+            let tenant = &changed.tenant;
+            let status = status_text(tenant.status);
+            terminal.data(&format!("tenant {} is {status}", tenant.id))?;
+            match &changed.revocation {
+                Some(seen) => revocations::report(seen, terminal),
+                None => Ok(()),
+            }
+        },
+    )
+}
+
+const fn status_text(status: TenantStatus) -> &'static str {
+    match status {
+        TenantStatus::Active => "active",
+        TenantStatus::Suspended => "suspended",
+    }
+}
+
 fn table(tenants: &[TenantResponse]) -> String {
     render(
         [
@@ -97,11 +178,7 @@ fn table(tenants: &[TenantResponse]) -> String {
                 tenant.id.to_string(),
                 tenant.display_name.clone(),
                 tenant.tier.to_string(),
-                match tenant.status {
-                    TenantStatus::Active => "active",
-                    TenantStatus::Suspended => "suspended",
-                }
-                .to_owned(),
+                status_text(tenant.status).to_owned(),
                 if tenant.reveal { "yes" } else { "no" }.to_owned(),
                 match &tenant.services {
                     None => "all".to_owned(),

@@ -3,12 +3,16 @@
 use clap::Args;
 use diamond_api_types::{
     CreateTokenRequest, CreateTokenResponse, Label, Limit, ListTokensParams, ListTokensResponse,
-    TokenResponse,
+    RevokeTokenResponse, TokenResponse,
 };
 use diamond_domain::{Clock as _, Scope, ServiceId, SystemClock, TenantId, TokenId, UserId};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
-use super::{Session, session::mention_rest};
+use super::{
+    Session,
+    revocations::{self, Wait},
+    session::mention_rest,
+};
 use crate::{
     Terminal,
     failure::Failure,
@@ -163,6 +167,8 @@ pub async fn list(
 pub struct RevokeArguments {
     /// Its id (tok_…, see token:list), not its text
     id: TokenId,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// Revokes a token.
@@ -174,11 +180,17 @@ pub async fn revoke(
     let id = arguments.id.to_string();
     let answer = session
         .client(terminal)?
-        .delete(&["api", "tokens", &id], &())
+        .delete(&["api", "tokens", &id], &arguments.wait.params())
         .await?;
-    session.present(&answer, terminal, |token: TokenResponse, terminal| {
-        terminal.data(&format!("token {} ({}) is revoked", token.id, token.name))
-    })
+    session.present(
+        &answer,
+        terminal,
+        |revoked: RevokeTokenResponse, terminal| {
+            let token = &revoked.description;
+            terminal.data(&format!("token {} ({}) is revoked", token.id, token.name))?;
+            revocations::report(&revoked.revocation, terminal)
+        },
+    )
 }
 
 fn table(tokens: &[TokenResponse]) -> String {

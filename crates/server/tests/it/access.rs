@@ -41,7 +41,7 @@ impl Case {
 }
 
 /// The case of each route. A route without one fails the test: add it here.
-fn cases(token_id: &str, alarm_id: &str) -> BTreeMap<&'static str, Case> {
+fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'static str, Case> {
     let report = json!({
         "id": "access", "tenantId": "own", "service": "openai", "model": "gpt-4o-mini",
         "quantities": { "input_tokens": 1 },
@@ -102,6 +102,10 @@ fn cases(token_id: &str, alarm_id: &str) -> BTreeMap<&'static str, Case> {
         (
             "revoke_key_version",
             case("/api/keys/openai/own/versions/1?kind=dedicated", None),
+        ),
+        (
+            "get_revocation",
+            case(format!("/api/revocations/{revocation_id}"), None),
         ),
         ("report_usage", case("/api/usage", Some(report))),
         (
@@ -169,7 +173,21 @@ async fn every_route_holds_against_everybody() {
         .with(200);
     let alarm_id = alarms["items"][0]["id"].as_str().unwrap().to_owned();
 
-    let mut cases = cases(&token_id, &alarm_id);
+    let short_lived = world.token("own", &["keys:read"]).await;
+    assert!(!short_lived.is_empty());
+    let tokens_now = world
+        .operate(Method::GET, "/api/tokens?tenantId=own", Value::Null)
+        .await
+        .with(200);
+    let last = tokens_now["items"].as_array().unwrap().last().unwrap();
+    let path = format!("/api/tokens/{}", last["id"].as_str().unwrap());
+    let revoked = world
+        .operate(Method::DELETE, &path, Value::Null)
+        .await
+        .with(200);
+    let revocation_id = revoked["revocation"]["id"].as_str().unwrap().to_owned();
+
+    let mut cases = cases(&token_id, &alarm_id, &revocation_id);
     // The routes that end something come last.
     let mut routes: Vec<RouteInfo> = diamond_api::routes();
     routes.sort_by_key(|route| route.operation_id.starts_with("revoke"));

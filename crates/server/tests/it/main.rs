@@ -18,6 +18,7 @@ mod gateway;
 mod generated;
 mod keys;
 mod postgres;
+mod revoke;
 mod sdk;
 mod settings;
 mod tenants;

@@ -1,11 +1,18 @@
 //! `ai keys:revoke`.
 
 use clap::Args;
-use diamond_api_types::{KeyVersionResponse, RevokeKeyVersionParams};
+use diamond_api_types::{RevokeKeyVersionParams, RevokeKeyVersionResponse};
 use diamond_domain::{ServiceId, TenantId};
 
 use super::{Kind, kind_text};
-use crate::{Terminal, commands::Session, failure::Failure};
+use crate::{
+    Terminal,
+    commands::{
+        Session,
+        revocations::{self, Wait},
+    },
+    failure::Failure,
+};
 
 /// Which version.
 #[derive(Debug, Args)]
@@ -20,6 +27,11 @@ pub struct RevokeArguments {
     /// Whose key; needed only if both kinds have that version
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Cut the calls that use it, on every node, whatever holds it; else they finish
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// Revokes a version.
@@ -33,6 +45,8 @@ pub async fn revoke(
         tenant,
         version,
         kind,
+        now,
+        wait,
     } = arguments;
     let version = version.to_string();
     let path = [
@@ -45,19 +59,26 @@ pub async fn revoke(
     ];
     let query = RevokeKeyVersionParams {
         kind: kind.map(Into::into),
+        now: now.then_some(true),
+        wait_seconds: wait.params().wait_seconds,
     };
     let answer = session.client(terminal)?.delete(&path, &query).await?;
     session.present(
         &answer,
         terminal,
-        |version: KeyVersionResponse, terminal| {
+        |revoked: RevokeKeyVersionResponse, terminal| {
+            let version = revoked.version;
             terminal.data(&format!(
                 "{} key of {tenant}, {}, version {} is {}",
                 version.service,
                 kind_text(version.kind),
                 version.version,
                 version.state.as_str()
-            ))
+            ))?;
+            match &revoked.revocation {
+                Some(seen) => revocations::report(seen, terminal),
+                None => Ok(()),
+            }
         },
     )
 }
