@@ -66,6 +66,15 @@ async fn two_nodes(database: &str) -> (World, World) {
     (first, second)
 }
 
+/// Waits until the node has heard of the token: it follows the others within half a second.
+async fn known(node: &World, token: &str) {
+    let ask = async || {
+        node.send(Method::GET, "/api/tokens", Some(token), None)
+            .await
+    };
+    while ask().await.status != 200 {}
+}
+
 /// The tenant's events, which all were cut: one for each call, partial, and the calls' sum.
 async fn cut_events(world: &World, tenant: &str, count: usize) {
     let events = world.events(tenant).await;
@@ -129,13 +138,18 @@ async fn a_key_that_is_revoked_now_cuts_its_calls_on_every_node() {
     let (first, second) = two_nodes(database.url()).await;
     let token = first.ready_tenant("zaxon").await;
     let other = first.ready_tenant("coaching").await;
+    known(&second, &token).await;
     slow(&first).await;
     slow(&second).await;
     let here = begin(&first, &token, streams()).await;
     let there = begin(&second, &token, streams() / 2).await;
     let strangers = begin(&first, &other, 1).await;
     let cut = here.len() + there.len();
-    let told = run(&first, &["ai", "keys:revoke", "openai", "zaxon", "1", "--now"]).await;
+    let told = run(
+        &first,
+        &["ai", "keys:revoke", "openai", "zaxon", "1", "--now"],
+    )
+    .await;
     assert_eq!(told["state"], "revoked", "{told}");
     seen_through(&told["revocation"], 2, cut);
     all_break(here).await;
@@ -163,13 +177,7 @@ async fn a_token_that_is_revoked_stops_everywhere_with_its_calls() {
     let kept = first.ready_tenant("zaxon").await;
     let lost = first.token("zaxon", crate::world::TENANT_SCOPES).await;
     let id = newest_token(&first, "zaxon").await;
-    // The second node hears of it within its half second; a call that is refused says so.
-    while second
-        .send(Method::GET, "/api/tokens", Some(&lost), None)
-        .await
-        .status
-        != 200
-    {}
+    known(&second, &lost).await;
     slow(&first).await;
     slow(&second).await;
     let here = begin(&first, &lost, streams() / 2).await;
@@ -228,7 +236,11 @@ async fn without_now_calls_finish_and_a_second_word_cuts_them() {
     let told = run(&world, &["ai", "keys:revoke", "openai", "zaxon", "1"]).await;
     assert_eq!(told["revocation"], Value::Null, "{told}");
     assert!(world.events("zaxon").await.is_empty(), "they go on");
-    let told = run(&world, &["ai", "keys:revoke", "openai", "zaxon", "1", "--now"]).await;
+    let told = run(
+        &world,
+        &["ai", "keys:revoke", "openai", "zaxon", "1", "--now"],
+    )
+    .await;
     seen_through(&told["revocation"], 1, 2);
     all_break(running).await;
 }
