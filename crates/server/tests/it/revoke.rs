@@ -9,7 +9,7 @@ use crate::world::{World, nanos};
 
 /// How many streams run at the same time on a node.
 fn streams() -> usize {
-    if std::env::var("DIAMOND_TEST_SCALE").as_deref() == Ok("full") {
+    if crate::settings::full_scale() {
         64
     } else {
         8
