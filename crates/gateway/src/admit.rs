@@ -112,6 +112,7 @@ pub(crate) async fn admit(
         form: inbound.form(),
     });
     let prepared = Prepared {
+        place: upstream.place,
         method: parts.method,
         uri,
         headers,

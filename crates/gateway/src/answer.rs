@@ -10,7 +10,6 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use crate::{
     call::{Call, CallContext},
@@ -18,6 +17,7 @@ use crate::{
     failure::Failure,
     gateway::Inner,
     headers,
+    pool::UpstreamBody,
     relay::{GatewayBody, Relay},
     tap::Tap,
 };
@@ -56,7 +56,7 @@ pub(crate) async fn forward(
     inner: &Arc<Inner>,
     context: &Arc<CallContext>,
     call: Call,
-    response: Response<Incoming>,
+    response: Response<UpstreamBody>,
 ) -> Result<Response<GatewayBody>, Failure> {
     let (mut parts, body) = response.into_parts();
     let (mut tap, kind) = tap_for(inner, context, &parts.headers);
@@ -89,12 +89,12 @@ pub(crate) struct ErrorAnswer {
     parts: http::response::Parts,
     head: Bytes,
     /// What did not fit.
-    rest: Option<Incoming>,
+    rest: Option<UpstreamBody>,
 }
 
 impl ErrorAnswer {
     /// Reads the beginning, which says what happened.
-    pub(crate) async fn read(inner: &Inner, response: Response<Incoming>) -> Self {
+    pub(crate) async fn read(inner: &Inner, response: Response<UpstreamBody>) -> Self {
         let (parts, mut body) = response.into_parts();
         let mut head = BytesMut::new();
         let mut ended = body.is_end_stream();

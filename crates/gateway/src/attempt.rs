@@ -7,8 +7,6 @@ use diamond_domain::{CallOutcome, Money};
 use diamond_keyring::{NoKey, PinnedKey};
 use diamond_providers::{AnswerKind, Fault};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
 
 use crate::{
     answer::{self, ErrorAnswer},
@@ -18,12 +16,14 @@ use crate::{
     gateway::Inner,
     inbound::Inbound,
     observe,
+    pool::{Flight, Place, Pool, UpstreamBody},
     relay::{GatewayBody, read_to_end},
     upload::{Break, Broken, Upload},
 };
 
 /// A request that is ready to be sent, but for its key.
 pub(crate) struct Prepared {
+    pub(crate) place: Place,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -39,6 +39,7 @@ const ATTEMPTS: u32 = 2;
 /// Carries the request to its answer.
 pub(crate) async fn carry(
     inner: &Arc<Inner>,
+    pool: &Arc<Pool>,
     context: &Arc<CallContext>,
     mut prepared: Prepared,
 ) -> Result<Response<GatewayBody>, Failure> {
@@ -64,9 +65,9 @@ pub(crate) async fn carry(
             })?;
         call.forwarded();
         let broken = prepared.inbound.broken();
-        let (mut call, response) = Sending::start(inner, context, call, request, broken)
-            .answer()
-            .await?;
+        let flight = pool.send(prepared.place, request);
+        let sending = Sending::new(inner, context, call, flight, broken);
+        let (mut call, response) = sending.answer().await?;
         call.answered(response.status().as_u16(), response.headers());
         if response.status().is_success() {
             inner.key_worked(&key);
@@ -172,29 +173,28 @@ fn build(
 struct Sending {
     inner: Arc<Inner>,
     context: Arc<CallContext>,
-    flight: Option<(Call, ResponseFuture)>,
+    flight: Option<(Call, Flight)>,
     /// How the caller broke its body off, if it did.
     broken: Broken,
 }
 
 impl Sending {
-    fn start(
+    fn new(
         inner: &Arc<Inner>,
         context: &Arc<CallContext>,
         call: Call,
-        request: Request<Upload>,
+        flight: Flight,
         broken: Broken,
     ) -> Self {
-        let response = inner.client.request(request);
         Self {
             inner: Arc::clone(inner),
             context: Arc::clone(context),
-            flight: Some((call, response)),
+            flight: Some((call, flight)),
             broken,
         }
     }
 
-    async fn answer(mut self) -> Result<(Call, Response<Incoming>), Failure> {
+    async fn answer(mut self) -> Result<(Call, Response<UpstreamBody>), Failure> {
         let wait = self.inner.settings.answer_timeout;
         let answered = match &mut self.flight {
             Some((call, response)) => tokio::select! {
@@ -217,7 +217,7 @@ impl Sending {
         };
         match answered {
             Ok(Ok(response)) => Ok((call, response)),
-            Ok(Err(error)) if error.is_connect() => {
+            Ok(Err(error)) if error.is_unsent() => {
                 tracing::warn!(%error, "a provider cannot be reached");
                 call.abandon();
                 Err(Failure::own(
@@ -228,14 +228,14 @@ impl Sending {
             }
             Ok(Err(error)) => {
                 if let Some(how) = self.broken.get() {
-                    self.end(call, CallOutcome::Cancelled).await;
+                    end(&self.context, call, CallOutcome::Cancelled).await;
                     return Err(match how {
                         Break::Silent => Failure::caller_silent(),
                         Break::Off => Failure::caller_broke_off(),
                     });
                 }
                 tracing::warn!(%error, "a provider broke off before its answer");
-                self.end(call, CallOutcome::Interrupted).await;
+                end(&self.context, call, CallOutcome::Interrupted).await;
                 Err(Failure::own(
                     Fault::BadGateway,
                     "upstream_broke_off",
@@ -243,7 +243,7 @@ impl Sending {
                 ))
             }
             Err(_) => {
-                self.end(call, CallOutcome::Interrupted).await;
+                end(&self.context, call, CallOutcome::Interrupted).await;
                 Err(Failure::own(
                     Fault::GatewayTimeout,
                     "upstream_timeout",
@@ -252,13 +252,13 @@ impl Sending {
             }
         }
     }
+}
 
-    /// Writes down a call whose answer never began.
-    async fn end(&self, call: Call, outcome: CallOutcome) {
-        let reading = Call::unseen(&self.context);
-        // A failure to write it down was raised as an alarm; this caller gets an error anyway.
-        let _ = call.close(reading, outcome).await;
-    }
+/// Writes down a call whose answer never began.
+async fn end(context: &CallContext, call: Call, outcome: CallOutcome) {
+    let reading = Call::unseen(context);
+    // A failure to write it down was raised as an alarm; this caller gets an error anyway.
+    let _ = call.close(reading, outcome).await;
 }
 
 impl Drop for Sending {
@@ -293,7 +293,7 @@ impl Drop for Sending {
                     call.answered(response.status().as_u16(), response.headers());
                     let _ = call.close_failed().await;
                 }
-                Ok(Err(error)) if error.is_connect() => call.abandon(),
+                Ok(Err(error)) if error.is_unsent() => call.abandon(),
                 // Dropping the call writes it down with what is known.
                 Ok(Err(_)) | Err(_) => {}
             }

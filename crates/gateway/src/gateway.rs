@@ -19,7 +19,8 @@ use crate::{
     call::CallContext,
     failure::Failure,
     observe, path,
-    upstream::{self, Base, UpstreamClient},
+    pool::{Place, Pool},
+    upstream::{self, Base},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-diamond-request-id");
@@ -74,6 +75,7 @@ pub enum GatewayError {
 #[derive(Clone)]
 pub struct Gateway {
     inner: Arc<Inner>,
+    pool: Arc<Pool>,
 }
 
 pub(crate) struct Inner {
@@ -86,7 +88,6 @@ pub(crate) struct Inner {
     pub(crate) repair: Arc<dyn KeyRepair>,
     pub(crate) tasks: TaskTracker,
     pub(crate) settings: GatewaySettings,
-    pub(crate) client: UpstreamClient,
     upstreams: HashMap<String, Upstream>,
 }
 
@@ -94,6 +95,8 @@ pub(crate) struct Inner {
 pub(crate) struct Upstream {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) base: Base,
+    /// Where its connections are.
+    pub(crate) place: Place,
 }
 
 impl Gateway {
@@ -111,6 +114,7 @@ impl Gateway {
             return Err(GatewayError::UnknownService(unknown.clone()));
         }
         let mut upstreams = HashMap::new();
+        let mut bases = Vec::new();
         for (service, provider) in parts.providers.iter() {
             let set = settings.upstreams.get(service);
             let set = set.ok_or_else(|| GatewayError::NoAddress(service.clone()))?;
@@ -118,11 +122,17 @@ impl Gateway {
                 service: service.clone(),
                 reason,
             })?;
-            let provider = Arc::clone(provider);
-            upstreams.insert(service.to_string(), Upstream { provider, base });
+            let upstream = Upstream {
+                provider: Arc::clone(provider),
+                base: base.clone(),
+                place: Place(bases.len()),
+            };
+            bases.push(base);
+            upstreams.insert(service.to_string(), upstream);
         }
-        let client = upstream::client(&settings)?;
+        let connector = upstream::connector(&settings)?;
         Ok(Self {
+            pool: Arc::new(Pool::new(connector, &settings, &bases)),
             inner: Arc::new(Inner {
                 admission: parts.admission,
                 keyring: parts.keyring,
@@ -133,10 +143,19 @@ impl Gateway {
                 repair: parts.repair,
                 tasks: parts.tasks,
                 settings,
-                client,
                 upstreams,
             }),
         })
+    }
+
+    /// The same gateway with connections of its own to the providers, for one of so many runtimes
+    /// that share the work: no other is woken for its calls.
+    #[must_use]
+    pub fn with_own_connections(&self, runtimes: usize) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            pool: Arc::new(self.pool.another(runtimes)),
+        }
     }
 
     /// Carries one request, whose path begins with `/gateway/`. `peer` is who is asking, as far as
@@ -162,7 +181,7 @@ impl Gateway {
                 let carried = async {
                     let (context, prepared) =
                         admit::admit(inner, upstream, arrival, parts, body, peer).await?;
-                    attempt::carry(inner, &context, prepared).await
+                    attempt::carry(inner, &self.pool, &context, prepared).await
                 };
                 carried.await.unwrap_or_else(|failure| {
                     let provider = upstream.provider.as_ref();

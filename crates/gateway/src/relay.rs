@@ -7,22 +7,27 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use diamond_domain::CallOutcome;
 use diamond_providers::{AnswerKind, Metering, Reading, ReadingBasis};
 use diamond_usage::SinkError;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     call::{Call, CallContext},
     closing::{Closing, go_on},
     gateway::Inner,
+    pool::UpstreamBody,
+    silence::Silence,
     tap::Tap,
 };
+
+/// Pieces that have arrived together are forwarded together, up to so many bytes.
+const JOINED_BYTES: usize = 64 << 10;
+/// Copying a piece as long as this costs more than forwarding it by itself.
+const LONG_PIECE_BYTES: usize = 8 << 10;
 
 /// The body of the gateway's answers.
 pub struct GatewayBody(Kind);
@@ -101,7 +106,7 @@ impl Body for GatewayBody {
 pub(crate) struct Relay {
     inner: Arc<Inner>,
     context: Arc<CallContext>,
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
     /// Bytes that may still come, where the provider said how many.
     left: Option<u64>,
     metering: Stage,
@@ -110,8 +115,7 @@ pub(crate) struct Relay {
     trailers: Option<HeaderMap>,
     /// How the answer ended, to be told when everything before it was delivered.
     error: Option<GatewayBodyError>,
-    silence: Pin<Box<Sleep>>,
-    silent: bool,
+    silence: Silence,
 }
 
 enum Stage {
@@ -132,7 +136,7 @@ impl Relay {
     pub(crate) fn metered(
         inner: Arc<Inner>,
         context: Arc<CallContext>,
-        upstream: Incoming,
+        upstream: UpstreamBody,
         call: Call,
         tap: Tap,
         kind: AnswerKind,
@@ -151,7 +155,7 @@ impl Relay {
         inner: Arc<Inner>,
         context: Arc<CallContext>,
         head: Bytes,
-        upstream: Incoming,
+        upstream: UpstreamBody,
     ) -> Self {
         Self::new(inner, context, upstream, Stage::Closed, Some(head))
     }
@@ -159,11 +163,11 @@ impl Relay {
     fn new(
         inner: Arc<Inner>,
         context: Arc<CallContext>,
-        upstream: Incoming,
+        upstream: UpstreamBody,
         metering: Stage,
         head: Option<Bytes>,
     ) -> Self {
-        let silence = Box::pin(sleep(inner.settings.silence_timeout));
+        let silence = Silence::new(inner.settings.silence_timeout);
         Self {
             left: upstream.size_hint().exact(),
             inner,
@@ -175,7 +179,6 @@ impl Relay {
             trailers: None,
             error: None,
             silence,
-            silent: false,
         }
     }
 
@@ -231,43 +234,50 @@ impl Relay {
         }
     }
 
-    /// Takes the next piece in, or the end.
+    /// Takes in what has arrived: some pieces, joined, or the end, or both.
     fn poll_upstream(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(upstream) = &mut self.upstream else {
-            return Poll::Ready(());
-        };
-        let polled = match Pin::new(upstream).poll_frame(context) {
-            Poll::Ready(polled) => polled,
-            Poll::Pending => {
-                if !self.silent {
-                    self.silent = true;
-                    let until = Instant::now() + self.inner.settings.silence_timeout;
-                    self.silence.as_mut().reset(until);
-                }
-                if let Stage::Reading { call, .. } = &self.metering
-                    && call.poll_cut(context).is_ready()
-                {
-                    self.cut();
+        let mut joined = Joined::default();
+        while !joined.is_enough() {
+            let Some(upstream) = &mut self.upstream else {
+                return Poll::Ready(());
+            };
+            let polled = match Pin::new(upstream).poll_frame(context) {
+                Poll::Ready(polled) => polled,
+                Poll::Pending if joined.is_empty() => {
+                    if let Stage::Reading { call, .. } = &self.metering
+                        && call.poll_cut(context).is_ready()
+                    {
+                        self.cut();
+                        return Poll::Ready(());
+                    }
+                    ready!(self.silence.poll(context));
+                    self.end(Some(GatewayBodyError::Silent));
                     return Poll::Ready(());
                 }
-                ready!(self.silence.as_mut().poll(context));
-                self.end(Some(GatewayBodyError::Silent));
-                return Poll::Ready(());
+                Poll::Pending => break,
+            };
+            match polled {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => joined.add(bytes),
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
+                ended => {
+                    self.take(joined.take());
+                    let error = ended.and_then(Result::err);
+                    self.end(error.map(GatewayBodyError::Upstream));
+                    return Poll::Ready(());
+                }
             }
-        };
-        self.silent = false;
-        match polled {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(bytes) => self.take(bytes),
-                Err(frame) => self.trailers = frame.into_trailers().ok(),
-            },
-            Some(Err(error)) => self.end(Some(GatewayBodyError::Upstream(error))),
-            None => self.end(None),
         }
+        self.silence.broken();
+        self.take(joined.take());
         Poll::Ready(())
     }
 
     fn take(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(bytes.len() as u64);
         }
@@ -344,13 +354,56 @@ impl Drop for Relay {
     }
 }
 
+/// Pieces of an answer that have arrived, put together in their order.
+#[derive(Default)]
+struct Joined {
+    /// The only piece.
+    first: Bytes,
+    /// All of them, once they are several.
+    all: BytesMut,
+    enough: bool,
+}
+
+impl Joined {
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.all.is_empty()
+    }
+
+    const fn is_enough(&self) -> bool {
+        self.enough
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        if self.is_empty() {
+            self.enough = bytes.len() >= LONG_PIECE_BYTES;
+            self.first = bytes;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all
+                .reserve(self.first.len() + bytes.len().max(LONG_PIECE_BYTES));
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&bytes);
+        self.enough = bytes.len() >= LONG_PIECE_BYTES || self.all.len() >= JOINED_BYTES;
+    }
+
+    fn take(&mut self) -> Bytes {
+        if self.all.is_empty() {
+            std::mem::take(&mut self.first)
+        } else {
+            self.all.split().freeze()
+        }
+    }
+}
+
 /// Reads the rest of an answer that nobody waits for but that is billed in full.
 pub(crate) async fn read_to_end(
     inner: Arc<Inner>,
     context: Arc<CallContext>,
     mut call: Call,
     mut tap: Tap,
-    upstream: Option<Incoming>,
+    upstream: Option<UpstreamBody>,
 ) {
     let mut complete = false;
     if let Some(mut upstream) = upstream {

@@ -12,7 +12,8 @@ use diamond_providers::MultipartScan;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::time::{Instant, Sleep, sleep};
+
+use crate::silence::Silence;
 
 /// The form that is being read while it passes.
 pub(crate) type SharedForm = Arc<Mutex<MultipartScan>>;
@@ -58,10 +59,8 @@ pub(crate) struct Stream {
     form: Option<SharedForm>,
     /// The whole length, where the caller said it.
     left: Option<u64>,
-    silence_timeout: Duration,
     /// Runs while we wait for the caller, never while we wait for the provider.
-    silence: Pin<Box<Sleep>>,
-    silent: bool,
+    silence: Silence,
     broken: Broken,
 }
 
@@ -85,9 +84,7 @@ impl Stream {
             rest,
             form,
             left: length,
-            silence_timeout,
-            silence: Box::pin(sleep(silence_timeout)),
-            silent: false,
+            silence: Silence::new(silence_timeout),
             broken,
         }
     }
@@ -101,16 +98,11 @@ impl Stream {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         let Poll::Ready(polled) = Pin::new(&mut self.rest).poll_frame(context) else {
-            if !self.silent {
-                self.silent = true;
-                let until = Instant::now() + self.silence_timeout;
-                self.silence.as_mut().reset(until);
-            }
-            ready!(self.silence.as_mut().poll(context));
+            ready!(self.silence.poll(context));
             self.broken.get_or_init(|| Break::Silent);
             return Poll::Ready(Some(Err(UploadError::Silent)));
         };
-        self.silent = false;
+        self.silence.broken();
         Poll::Ready(match polled {
             Some(Ok(frame)) => {
                 if let Some(bytes) = frame.data_ref() {

@@ -3,38 +3,38 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    Uri,
+    HeaderValue, Request, Uri,
+    header::HOST,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Builder, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 
-use crate::{GatewayError, GatewaySettings, upload::Upload};
+use crate::{GatewayError, GatewaySettings};
 
-/// Sends requests to any provider, over pooled connections.
-pub(crate) type UpstreamClient = Client<HttpsConnector<HttpConnector>, Upload>;
+/// Connects to any provider.
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+/// A connection's bytes.
+pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// After how long without a word an HTTP/2 connection is asked whether it still lives.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// How long it may take to say so. Without an answer every call on it ends at once, rather than
 /// waiting for an answer that cannot come.
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for any connection, by the system's own means.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// The client: HTTP/1.1 and HTTP/2, the machine's root certificates.
-pub(crate) fn client(settings: &GatewaySettings) -> Result<UpstreamClient, GatewayError> {
-    let connector = HttpsConnectorBuilder::new()
+/// HTTP/1.1 and HTTP/2, the machine's root certificates.
+pub(crate) fn connector(settings: &GatewaySettings) -> Result<Connector, GatewayError> {
+    Ok(HttpsConnectorBuilder::new()
         .with_tls_config(tls()?)
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(tcp(settings));
-    Ok(builder(settings).build(connector))
+        .wrap_connector(tcp(settings)))
 }
 
 fn tcp(settings: &GatewaySettings) -> HttpConnector {
@@ -47,19 +47,6 @@ fn tcp(settings: &GatewaySettings) -> HttpConnector {
     tcp.set_keepalive_retries(Some(3));
     tcp.enforce_http(false);
     tcp
-}
-
-fn builder(settings: &GatewaySettings) -> Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(settings.idle_connection_timeout)
-        .pool_max_idle_per_host(settings.idle_connections_max)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .http2_keep_alive_while_idle(true);
-    builder
 }
 
 /// The machine's own trust. A machine without any can still reach providers on its own network.
@@ -92,6 +79,8 @@ pub(crate) struct Base {
     authority: Authority,
     /// Beginning with a slash and not ending in one, or empty.
     prefix: String,
+    /// What the `host` header says.
+    host: HeaderValue,
 }
 
 impl Base {
@@ -112,14 +101,21 @@ impl Base {
             return Err("it must not have a query".into());
         }
         let prefix = uri.path().trim_end_matches('/').to_owned();
+        let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let named = match authority.port_u16() {
+            Some(port) if port == default_port => authority.host(),
+            _ => authority.as_str(),
+        };
+        let host = HeaderValue::try_from(named).map_err(|_| "its host is no text".to_owned())?;
         Ok(Self {
             scheme,
             authority,
             prefix,
+            host,
         })
     }
 
-    /// The URL of a provider's own path, which was checked before.
+    /// The URL that a provider's own path, which was checked before, has there.
     pub(crate) fn join(&self, own_path: &str, query: Option<&str>) -> Option<Uri> {
         let mut text = String::with_capacity(
             self.prefix.len() + own_path.len() + query.map_or(0, |query| query.len() + 1),
@@ -130,34 +126,48 @@ impl Base {
             text.push('?');
             text.push_str(query);
         }
+        Some(PathAndQuery::from_maybe_shared(text).ok()?.into())
+    }
+
+    /// Where to connect to.
+    pub(crate) fn origin(&self) -> Uri {
+        self.whole(PathAndQuery::from_static("/"))
+    }
+
+    /// Writes the address as HTTP/1.1 has it: the path, and the host in a header.
+    pub(crate) fn address_plainly<B>(&self, request: &mut Request<B>) {
+        let path = take_path(request);
+        *request.uri_mut() = path.into();
+        request.headers_mut().insert(HOST, self.host.clone());
+    }
+
+    /// Writes the address as HTTP/2 has it: the whole URL.
+    pub(crate) fn address_fully<B>(&self, request: &mut Request<B>) {
+        let path = take_path(request);
+        *request.uri_mut() = self.whole(path);
+        request.headers_mut().remove(HOST);
+    }
+
+    fn whole(&self, path: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(text).ok()?);
-        Uri::from_parts(parts).ok()
+        parts.path_and_query = Some(path);
+        // Three parts that are valid and all there are a valid URL.
+        Uri::from_parts(parts).unwrap_or_default()
     }
+}
+
+fn take_path<B>(request: &mut Request<B>) -> PathAndQuery {
+    let path = std::mem::take(request.uri_mut())
+        .into_parts()
+        .path_and_query;
+    path.unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Takes connections (the system does) and never says a word.
-    #[tokio::test(start_paused = true)]
-    async fn a_dead_http2_connection_ends_its_calls() {
-        let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let settings = GatewaySettings::default();
-        let client: Client<HttpConnector, Upload> =
-            builder(&settings).http2_only(true).build(tcp(&settings));
-        let mut request = http::Request::new(Upload::held(bytes::Bytes::new()));
-        *request.uri_mut() = format!("http://{}/", dead.local_addr().unwrap())
-            .parse()
-            .unwrap();
-        // The clock moves by itself when there is nothing else to wait for.
-        let soon = PING_INTERVAL + PING_TIMEOUT + Duration::from_secs(1);
-        let ended = tokio::time::timeout(soon, client.request(request)).await;
-        assert!(ended.unwrap().is_err());
-    }
 
     #[test]
     fn the_own_path_follows_the_prefix() {
@@ -168,11 +178,14 @@ mod tests {
                 "http://127.0.0.1:9/openai/v1/x?a=b",
             ),
         ] {
-            let joined = Base::parse(base)
-                .unwrap()
-                .join("/v1/x", Some("a=b"))
-                .unwrap();
-            assert_eq!(joined.to_string(), expected);
+            let base = Base::parse(base).unwrap();
+            let mut request = Request::new(());
+            *request.uri_mut() = base.join("/v1/x", Some("a=b")).unwrap();
+            base.address_fully(&mut request);
+            assert_eq!(request.uri().to_string(), expected);
+            base.address_plainly(&mut request);
+            let (_, path) = expected.split_once("/openai").unwrap_or(("", expected));
+            assert!(request.uri().to_string().starts_with('/'), "{path}");
         }
     }
 

@@ -7,5 +7,6 @@ mod listen;
 mod prometheus;
 mod run;
 mod wire;
+mod workers;
 
 pub use run::{Stopped, serve};

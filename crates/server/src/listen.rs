@@ -2,23 +2,34 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, task, time::Duration};
 
-use axum::Router;
+use axum::{Router, response::IntoResponse};
 use bytes::Bytes;
 use diamond_api::PeerAddress;
 use diamond_gateway::{Gateway, GatewayBody};
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    sync::Semaphore,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tower::ServiceExt;
+
+use crate::workers::Workers;
 
 /// Everything under this belongs to the gateway, which works on plain hyper.
 const GATEWAY_PREFIX: &str = "/gateway/";
+/// Under this keys are handed out.
+const KEYS_PREFIX: &str = "/api/keys/";
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to
 /// answer.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -29,8 +40,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What requests are sent to.
 #[derive(Clone)]
 pub(crate) struct Front {
-    pub gateway: Arc<Gateway>,
+    pub gateway: Gateway,
     pub api: Router,
+    /// Where the API's requests run that may hold a thread up.
+    pub shared: Handle,
     /// Whether the address that a proxy in front names is the caller's.
     pub behind_proxy: bool,
 }
@@ -47,7 +60,7 @@ pub(crate) struct ConnectionSettings {
 /// when all of them did.
 pub(crate) async fn listen(
     listener: TcpListener,
-    front: Front,
+    workers: &Workers<Front>,
     settings: ConnectionSettings,
     stop: CancellationToken,
 ) -> bool {
@@ -66,6 +79,7 @@ pub(crate) async fn listen(
         .max_concurrent_streams(256)
         .keep_alive_interval(Some(KEEP_ALIVE_EVERY))
         .keep_alive_timeout(KEEP_ALIVE_PATIENCE);
+    let server = Arc::new(server);
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -87,21 +101,36 @@ pub(crate) async fn listen(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        let front = front.clone();
-        let begun = CancellationToken::new();
-        let service = service_fn({
-            let begun = begun.clone();
-            move |request| {
-                begun.cancel();
-                let front = front.clone();
-                async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+        // The thread that will hold it waits for its bytes.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not handed over");
+                continue;
             }
-        });
-        let connection = server
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
-        connections.spawn(async move {
+        };
+        let (server, watcher) = (Arc::clone(&server), graceful.watcher());
+        workers.spawn(&connections, |front| async move {
+            let stream = match TcpStream::from_std(stream) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not taken over");
+                    return;
+                }
+            };
+            let begun = CancellationToken::new();
+            let service = service_fn({
+                let begun = begun.clone();
+                move |request| {
+                    begun.cancel();
+                    let front = front.clone();
+                    async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+                }
+            });
+            let connection = server
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                .into_owned();
+            let connection = watcher.watch(connection);
             // The head of a request has its own time limit, but only once the protocol is known:
             // whoever connects and says nothing would hold its place for ever.
             let silent = async {
@@ -144,7 +173,19 @@ impl Front {
                 .map(FrontBody::Gateway);
         }
         request.extensions_mut().insert(PeerAddress(peer.ip()));
-        match self.api.oneshot(request.map(axum::body::Body::new)).await {
+        let hands_out =
+            request.method() == Method::POST && request.uri().path().starts_with(KEYS_PREFIX);
+        let answer = self.api.oneshot(request.map(axum::body::Body::new));
+        let answered = if hands_out {
+            answer.await
+        } else {
+            // It ends with the connection that waits for it.
+            match AbortOnDropHandle::new(self.shared.spawn(answer)).await {
+                Ok(answered) => answered,
+                Err(_) => Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            }
+        };
+        match answered {
             Ok(response) => response.map(FrontBody::Api),
             Err(never) => match never {},
         }

@@ -1,10 +1,11 @@
 //! The life of the server: open, serve, drain, close.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, thread::available_parallelism, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use crate::{
     config::Config,
     listen::{ConnectionSettings, Front, listen},
     prometheus, wire,
+    workers::Workers,
 };
 
 /// How long background work may take to write down its last things.
@@ -47,25 +49,32 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     let background = CancellationToken::new();
     system.app.start_background(&background);
     tracing::info!(%address, "serving");
-    let serving = listen(
-        listener,
-        Front {
-            gateway: Arc::clone(&system.gateway),
-            api: system.api.clone(),
-            behind_proxy: config.server.behind_proxy,
-        },
-        ConnectionSettings {
-            connections_max: config.server.connections_max,
-            header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
-            drain: Duration::from_secs(config.server.drain_seconds),
-        },
-        stop.clone(),
-    );
-    tokio::pin!(serving);
-    let drained = tokio::select! {
-        drained = &mut serving => drained,
-        _ = terminate.recv() => { stop.cancel(); serving.await }
-        _ = interrupt.recv() => { stop.cancel(); serving.await }
+    let threads = available_parallelism().map_or(1, NonZero::get);
+    let front = || Front {
+        gateway: system.gateway.with_own_connections(threads),
+        api: system.api.clone(),
+        shared: Handle::current(),
+        behind_proxy: config.server.behind_proxy,
+    };
+    let workers = Workers::start((0..threads).map(|_| front()).collect())
+        .context("the threads that carry requests cannot start")?;
+    let drained = {
+        let serving = listen(
+            listener,
+            &workers,
+            ConnectionSettings {
+                connections_max: config.server.connections_max,
+                header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
+                drain: Duration::from_secs(config.server.drain_seconds),
+            },
+            stop.clone(),
+        );
+        tokio::pin!(serving);
+        tokio::select! {
+            drained = &mut serving => drained,
+            _ = terminate.recv() => { stop.cancel(); serving.await }
+            _ = interrupt.recv() => { stop.cancel(); serving.await }
+        }
     };
     if !drained {
         tracing::warn!("open requests were cut at the drain limit");
@@ -80,6 +89,7 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
         tracing::warn!("background work did not finish in time");
     }
     system.close().await?;
+    workers.stop();
     tracing::info!("stopped");
     Ok(if drained {
         Stopped::Drained

@@ -36,7 +36,7 @@ const AUDIT_KEY: &str = "audit chain";
 pub(crate) struct System {
     pub app: App,
     pub api: axum::Router,
-    pub gateway: Arc<Gateway>,
+    pub gateway: Gateway,
     pub tasks: TaskTracker,
     journal: Arc<UsageJournal>,
     audit: Arc<JournalAuditSink>,
@@ -144,7 +144,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     Ok(System {
         app,
         api,
-        gateway: Arc::new(gateway),
+        gateway,
         tasks,
         journal,
         audit,
