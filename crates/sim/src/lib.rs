@@ -7,6 +7,7 @@
 //!
 //! `/_sim/…` is the judge's own counter; [`Simulator`] says what stands there.
 
+pub mod authority;
 mod bill;
 mod body;
 mod cache;

@@ -3,11 +3,15 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use diamond_sim::Simulator;
+use diamond_sim::{
+    Simulator,
+    authority::{self, Certificate, Protocols},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 /// The simulated outside world: OpenAI and the other companies, with keys, faults and a bill.
 #[derive(Parser)]
@@ -27,6 +31,18 @@ enum Command {
         /// Keeps keys and bill here between two runs.
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
+        /// Where to listen for TLS besides, under an authority that is made at the start.
+        #[arg(long, requires = "authority_file")]
+        tls_listen: Option<SocketAddr>,
+        /// Where the authority's certificate is written for those who are to trust it.
+        #[arg(long, value_name = "FILE")]
+        authority_file: Option<PathBuf>,
+        /// How good the certificate is.
+        #[arg(long, value_enum, default_value = "valid")]
+        certificate: Certificate,
+        /// Which protocols are offered over TLS.
+        #[arg(long, value_enum, default_value = "both")]
+        protocols: Protocols,
     },
 }
 
@@ -39,30 +55,59 @@ async fn main() -> anyhow::Result<()> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let Command::Serve { listen, state } = Arguments::parse().command;
+    let Command::Serve {
+        listen,
+        state,
+        tls_listen,
+        authority_file,
+        certificate,
+        protocols,
+    } = Arguments::parse().command;
     let simulator = Simulator::new()?;
     if let Some(file) = &state {
         simulator.load(file)?;
     }
     let mut terminate = signal(SignalKind::terminate())?;
+    let stop = CancellationToken::new();
     let listener = TcpListener::bind(listen).await?;
-    // Whoever started us reads the address from this line.
-    let mut output = std::io::stdout();
-    writeln!(
-        output,
-        "diamond-sim listening on http://{}",
-        listener.local_addr()?
-    )?;
-    output.flush()?;
-    let shutdown = async move {
+    let listener = listener_said("http", listener)?;
+    let secured = match (tls_listen, &authority_file) {
+        (Some(listen), Some(file)) => {
+            let config = authority::make(file, certificate, protocols)?;
+            let listener = TcpListener::bind(listen).await?;
+            Some((listener_said("https", listener)?, config))
+        }
+        _ => None,
+    };
+    let plain = simulator.serve(listener, stop.clone().cancelled_owned());
+    let tls = async {
+        if let Some((listener, config)) = secured {
+            let stopped = stop.clone().cancelled_owned();
+            simulator.serve_tls(listener, config, stopped).await;
+        }
+    };
+    let stopping = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        stop.cancel();
     };
-    simulator.serve(listener, shutdown).await;
+    tokio::join!(plain, tls, stopping);
     if let Some(file) = &state {
         simulator.save(file)?;
     }
     Ok(())
+}
+
+/// Whoever started us reads the address from this line.
+fn listener_said(scheme: &str, listener: TcpListener) -> anyhow::Result<TcpListener> {
+    let mut output = std::io::stdout();
+    writeln!(
+        output,
+        "diamond-sim listening on {scheme}://{}",
+        listener.local_addr()?
+    )?;
+    output.flush()?;
+    Ok(listener)
 }

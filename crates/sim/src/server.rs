@@ -5,9 +5,16 @@ use std::{path::Path, sync::Arc, time::Duration};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::{router, world::World};
@@ -64,6 +71,26 @@ impl Simulator {
     /// Serves connections until `shutdown` is ready, then lets the answers on their way end, for
     /// a few seconds at most. HTTP/1.1, and HTTP/2 to whoever begins with it.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        self.listen(listener, None, shutdown).await;
+    }
+
+    /// The same behind TLS.
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Arc<rustls::ServerConfig>,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        self.listen(listener, Some(TlsAcceptor::from(tls)), shutdown)
+            .await;
+    }
+
+    async fn listen(
+        &self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let tasks = TaskTracker::new();
         let graceful = GracefulShutdown::new();
         tokio::pin!(shutdown);
@@ -73,7 +100,7 @@ impl Simulator {
                 () = &mut shutdown => break,
             };
             match accepted {
-                Ok((stream, _)) => self.connection(stream, &tasks, &graceful),
+                Ok((stream, _)) => self.accepted(stream, tls.clone(), &tasks, &graceful),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     // Out of file handles: trying again at once would only burn the processor.
@@ -92,25 +119,43 @@ impl Simulator {
         }
     }
 
-    fn connection(&self, stream: TcpStream, tasks: &TaskTracker, graceful: &GracefulShutdown) {
+    fn accepted(
+        &self,
+        stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+        tasks: &TaskTracker,
+        graceful: &GracefulShutdown,
+    ) {
         // A stream of small events must not wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let world = Arc::clone(&self.world);
-        let service = service_fn(move |request| {
-            let world = Arc::clone(&world);
-            async move { router::answer(&world, request).await }
-        });
-        let builder = auto::Builder::new(TokioExecutor::new());
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let (world, watcher) = (Arc::clone(&self.world), graceful.watcher());
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            let Some(tls) = tls else {
+                return connection(world, stream, watcher).await;
+            };
+            match tls.accept(stream).await {
+                Ok(stream) => connection(world, stream, watcher).await,
+                Err(error) => tracing::debug!(%error, "a handshake failed"),
             }
         });
+    }
+}
+
+async fn connection<S>(world: Arc<World>, stream: S, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let world = Arc::clone(&world);
+        async move { router::answer(&world, request).await }
+    });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
