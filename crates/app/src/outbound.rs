@@ -23,6 +23,15 @@ pub enum OutboundError {
         #[source]
         source: reqwest::Error,
     },
+    /// Whoever answers there is not believed to be the service.
+    #[error("the certificate shown at the address of the service {service} is not trusted")]
+    Untrusted {
+        /// Which.
+        service: ServiceId,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// The answer is larger than a management answer can be.
     #[error("the answer of the service {0} is too large")]
     TooLarge(ServiceId),
@@ -39,15 +48,22 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// A client that sends to these addresses (scheme and host, perhaps a path, no final slash).
+    /// A client that sends to these addresses (scheme and host, perhaps a path, no final slash)
+    /// and trusts, besides the machine's authorities, those whose certificates are given (DER).
     ///
     /// # Errors
-    /// When the TLS roots of the system cannot be read.
+    /// When the TLS roots of the system or the given ones cannot be read.
     pub fn new(
         addresses: HashMap<ServiceId, String>,
         timeout: Duration,
+        authorities: &[impl AsRef<[u8]>],
     ) -> Result<Self, reqwest::Error> {
+        let authorities = authorities
+            .iter()
+            .map(|der| reqwest::Certificate::from_der(der.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
         let client = reqwest::Client::builder()
+            .tls_certs_merge(authorities)
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")))
@@ -79,9 +95,13 @@ impl Outbound {
             value.set_sensitive(matches!(text, HeaderText::Secret(_)));
             builder = builder.header(name, value);
         }
-        let unreachable = |source: reqwest::Error| OutboundError::Unreachable {
-            service: service.clone(),
-            source: source.without_url(),
+        let unreachable = |source: reqwest::Error| {
+            let (service, source) = (service.clone(), source.without_url());
+            if is_untrusted(&source) {
+                OutboundError::Untrusted { service, source }
+            } else {
+                OutboundError::Unreachable { service, source }
+            }
         };
         let mut answer = builder.send().await.map_err(unreachable)?;
         let status = answer.status().as_u16();
@@ -94,4 +114,16 @@ impl Outbound {
         }
         Ok((status, body))
     }
+}
+
+/// By the words of rustls, which the client hands on as they are.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().starts_with("invalid peer certificate") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

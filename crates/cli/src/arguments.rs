@@ -36,6 +36,10 @@ pub struct Global {
     /// File that holds the access token (else DIAMOND_TOKEN, else the profile's)
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File of certificate authorities (PEM) to trust besides the machine's (else
+    /// DIAMOND_CA_FILE, else the profile's)
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// How to show data: a table for people, or exactly the API's JSON for programs
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub output: OutputForm,
@@ -48,6 +52,7 @@ impl Global {
             url: self.url.clone(),
             profile: self.profile.clone(),
             token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
         }
     }
 }

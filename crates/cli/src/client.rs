@@ -64,6 +64,15 @@ impl Client {
             // What is on this machine is not behind a proxy.
             builder = builder.no_proxy();
         }
+        if let Some(pem) = &connection.authorities {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|authorities| !authorities.is_empty())
+                .ok_or_else(|| {
+                    Failure::input("the file of authorities holds no certificate in PEM form")
+                })?;
+            builder = builder.tls_certs_merge(authorities);
+        }
         let http = builder
             .build()
             .map_err(|error| Failure::input(format!("no HTTP client can be made: {error}")))?;
@@ -142,6 +151,8 @@ impl Client {
         let unreachable = |error: &reqwest::Error| Failure::Unreachable {
             url: self.url.to_string(),
             reason: root_cause(error),
+            // The words of rustls; only the hint depends on them.
+            untrusted: root_cause(error).contains("certificate"),
         };
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();

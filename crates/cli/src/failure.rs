@@ -39,6 +39,8 @@ pub enum Failure {
         url: String,
         /// Why not.
         reason: String,
+        /// Whether it is the certificate that is not trusted.
+        untrusted: bool,
     },
     /// The command worked, and what it checked does not hold.
     #[error("{0}")]
@@ -98,6 +100,12 @@ impl Failure {
                 status: 429 | 503, ..
             } => "try again later",
             Self::Strange { .. } => "is the address the server's own (--url, DIAMOND_URL)?",
+            Self::Unreachable {
+                untrusted: true, ..
+            } => {
+                "if the server's certificate is by an authority of your own, name its file \
+                 (--ca-file, DIAMOND_CA_FILE)"
+            }
             Self::Unreachable { .. } => {
                 "is the server running, and is the address right (--url, DIAMOND_URL)?"
             }

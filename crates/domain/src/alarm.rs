@@ -31,6 +31,12 @@ pub enum AlarmCode {
     UnreadableSecret,
     /// A node has not said that it refuses what was revoked.
     RevocationUnacknowledged,
+    /// The listener's new certificate cannot be used.
+    TlsCertificateUnusable,
+    /// The listener's certificate is about to end.
+    TlsCertificateExpiring,
+    /// A provider's certificate is not trusted.
+    UpstreamUntrusted,
 }
 
 impl AlarmCode {
@@ -50,6 +56,9 @@ impl AlarmCode {
             Self::AuditBroken => "audit_broken",
             Self::UnreadableSecret => "unreadable_secret",
             Self::RevocationUnacknowledged => "revocation_unacknowledged",
+            Self::TlsCertificateUnusable => "tls_certificate_unusable",
+            Self::TlsCertificateExpiring => "tls_certificate_expiring",
+            Self::UpstreamUntrusted => "upstream_untrusted",
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     observe,
     pool::{Flight, Place, Pool, UpstreamBody},
     relay::{GatewayBody, read_to_end},
+    trust,
     upload::{Break, Broken, Upload},
 };
 
@@ -211,7 +212,7 @@ impl Sending {
         let answered = match answered {
             Ok(answered) => answered,
             Err(reason) => {
-                self.end(call, CallOutcome::Interrupted).await;
+                end(&self.context, call, CallOutcome::Interrupted).await;
                 return Err(Failure::cut(reason));
             }
         };
@@ -220,6 +221,9 @@ impl Sending {
             Ok(Err(error)) if error.is_unsent() => {
                 tracing::warn!(%error, "a provider cannot be reached");
                 call.abandon();
+                if trust::is_untrusted(&error) {
+                    return Err(self.inner.untrusted(&self.context));
+                }
                 Err(Failure::own(
                     Fault::BadGateway,
                     "upstream_unreachable",

@@ -214,6 +214,28 @@ impl Inner {
         });
     }
 
+    /// Whoever answers at the provider's address is not believed to be the provider: no key goes
+    /// there.
+    pub(crate) fn untrusted(&self, call: &CallContext) -> Failure {
+        let service = call.provider.service();
+        self.alarms.raise(Alarm {
+            code: AlarmCode::UpstreamUntrusted,
+            tenant: None,
+            subject: service.to_string(),
+            detail: format!(
+                "The certificate shown at the address of {service} is not trusted, so nothing is \
+                 sent there. Is it the provider? If it is by an authority of your own, name it in \
+                 `outbound.extra_ca_file`."
+            ),
+        });
+        Failure::own(
+            Fault::BadGateway,
+            "upstream_untrusted",
+            "The provider's certificate is not trusted. Nothing was sent; tell whoever runs this \
+             server.",
+        )
+    }
+
     pub(crate) fn raise_conflict(&self, call: &CallContext) {
         self.alarms.raise(Alarm {
             code: AlarmCode::InconsistentUsage,

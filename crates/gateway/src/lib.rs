@@ -64,6 +64,7 @@ mod relay;
 mod settings;
 mod silence;
 mod tap;
+mod trust;
 mod upload;
 mod upstream;
 

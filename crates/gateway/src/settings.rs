@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use diamond_domain::ServiceId;
+use rustls::pki_types::CertificateDer;
 
 /// The gateway's settings.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct GatewaySettings {
     pub idle_connections_max: usize,
     /// For how long an account that is empty is not asked again.
     pub exhausted_pause: Duration,
+    /// Certificate authorities that are trusted besides the machine's.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// Where we stand, for the events.
     pub region: Option<String>,
 }
@@ -50,6 +53,7 @@ impl Default for GatewaySettings {
             idle_connection_timeout: Duration::from_secs(60),
             idle_connections_max: 1_024,
             exhausted_pause: Duration::from_secs(300),
+            authorities: Vec::new(),
             region: None,
         }
     }

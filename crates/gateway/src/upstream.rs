@@ -1,18 +1,17 @@
 //! The way to the providers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::{
     HeaderValue, Request, Uri,
     header::HOST,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 
-use crate::{GatewayError, GatewaySettings};
+use crate::{GatewayError, GatewaySettings, trust};
 
 /// Connects to any provider.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
@@ -31,7 +30,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// HTTP/1.1 and HTTP/2, the machine's root certificates.
 pub(crate) fn connector(settings: &GatewaySettings) -> Result<Connector, GatewayError> {
     Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(tls()?)
+        .with_tls_config(trust::client_config(&settings.authorities)?)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp(settings)))
@@ -47,29 +46,6 @@ fn tcp(settings: &GatewaySettings) -> HttpConnector {
     tcp.set_keepalive_retries(Some(3));
     tcp.enforce_http(false);
     tcp
-}
-
-/// The machine's own trust. A machine without any can still reach providers on its own network.
-fn tls() -> Result<ClientConfig, GatewayError> {
-    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = |crypto| {
-        ClientConfig::builder_with_provider(crypto)
-            .with_safe_default_protocol_versions()
-            .map_err(GatewayError::Tls)
-    };
-    match builder(Arc::clone(&crypto))?.with_native_roots() {
-        Ok(builder) => Ok(builder.with_no_client_auth()),
-        Err(error) => {
-            tracing::warn!(
-                %error,
-                "this machine has no root certificates: providers can be reached without TLS only"
-            );
-            let none = RootCertStore::empty();
-            Ok(builder(crypto)?
-                .with_root_certificates(none)
-                .with_no_client_auth())
-        }
-    }
 }
 
 /// Where a service's API is.

@@ -6,6 +6,7 @@ mod folder;
 mod listen;
 mod prometheus;
 mod run;
+mod tls;
 mod wire;
 mod workers;
 

@@ -1,6 +1,6 @@
 //! The life of the server: open, serve, drain, close.
 
-use std::{num::NonZero, thread::available_parallelism, time::Duration};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -11,9 +11,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config,
+    config::{Config, ServerSection},
     listen::{ConnectionSettings, Front, listen},
-    prometheus, wire,
+    prometheus,
+    tls::Tls,
+    wire,
     workers::Workers,
 };
 
@@ -39,6 +41,8 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be watched")?;
     let metrics = prometheus::install()?;
+    // Before the stores: a wrong file must not cost a start-up.
+    let tls = open_tls(&config.server)?;
     let system = wire::open(&config, metrics).await?;
     let listener = TcpListener::bind(config.server.listen)
         .await
@@ -48,7 +52,18 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
         .context("the listener has no address")?;
     let background = CancellationToken::new();
     system.app.start_background(&background);
-    tracing::info!(%address, "serving");
+    let handshakes = tls.as_ref().map(Tls::handshakes);
+    if let Some(tls) = tls {
+        let (alarms, clock) = (Arc::clone(&system.alarms), Arc::clone(&system.clock));
+        let looking = tls.look_after(alarms, clock, background.clone());
+        system.tasks.spawn(looking);
+    }
+    let scheme = if handshakes.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    tracing::info!(%address, scheme, "serving");
     let threads = available_parallelism().map_or(1, NonZero::get);
     let front = || Front {
         gateway: system.gateway.with_own_connections(threads),
@@ -66,6 +81,7 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
                 connections_max: config.server.connections_max,
                 header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
                 drain: Duration::from_secs(config.server.drain_seconds),
+                tls: handshakes,
             },
             stop.clone(),
         );
@@ -96,4 +112,11 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     } else {
         Stopped::Cut
     })
+}
+
+fn open_tls(section: &ServerSection) -> anyhow::Result<Option<Tls>> {
+    section
+        .tls_files()
+        .map(|(certificate, key)| Tls::open(certificate, key).context("TLS cannot be offered"))
+        .transpose()
 }

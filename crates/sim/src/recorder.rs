@@ -11,7 +11,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ const CREDENTIALS: [&str; 6] = [
 pub(crate) struct Exchange {
     request_id: String,
     method: String,
+    version: Version,
     path: String,
     request_headers: Vec<(String, String)>,
     request_body: Bytes,
@@ -45,6 +46,7 @@ impl Exchange {
     pub(crate) fn received(
         request_id: &str,
         method: &str,
+        version: Version,
         path: &str,
         headers: &HeaderMap,
         body: &Bytes,
@@ -52,6 +54,7 @@ impl Exchange {
         Arc::new(Self {
             request_id: request_id.to_owned(),
             method: method.to_owned(),
+            version,
             path: path.to_owned(),
             request_headers: listed(headers),
             request_body: body.clone(),
@@ -91,6 +94,7 @@ impl Exchange {
             "keyId": self.key_id.get(),
             "request": {
                 "method": self.method,
+                "version": format!("{:?}", self.version),
                 "path": self.path,
                 "headers": self.request_headers,
                 "bodyText": String::from_utf8_lossy(&self.request_body),

@@ -1,7 +1,7 @@
 //! A request that has been read to its end.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -12,6 +12,7 @@ const MOST_BYTES: usize = 256 << 20;
 /// A request.
 pub(crate) struct Request {
     pub(crate) method: Method,
+    pub(crate) version: Version,
     /// The whole path, prefix included, and the query as they came.
     pub(crate) path_and_query: String,
     /// The path's parts behind the company's prefix, decoded.
@@ -34,7 +35,11 @@ impl Request {
         let prefix = segments.next().unwrap_or_default();
         let request = Self {
             method: head.method,
-            path_and_query: head.uri.to_string(),
+            version: head.version,
+            path_and_query: match head.uri.path_and_query() {
+                Some(own) => own.to_string(),
+                None => head.uri.to_string(),
+            },
             segments: segments.collect(),
             query: read_query(head.uri.query().unwrap_or_default()),
             headers: head.headers,

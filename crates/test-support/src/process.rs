@@ -97,14 +97,14 @@ impl ServerProcess {
         }
     }
 
-    /// Waits until `GET url` is answered with success.
+    /// Waits until `GET url`, sent by `client`, is answered with success.
     ///
     /// # Panics
     /// When the program ends first, or a minute has passed.
-    pub async fn until_ready(&mut self, url: &str) {
+    pub async fn until_ready(&mut self, client: &reqwest::Client, url: &str) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let answer = reqwest::get(url).await;
+            let answer = client.get(url).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return;
             }

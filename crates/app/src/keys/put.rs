@@ -11,7 +11,7 @@ use diamond_secrets::Precondition;
 use diamond_usage::{AuditAction, AuditOutcome};
 
 use super::{KeyVersionView, tenant_secret};
-use crate::{App, AppError, AppErrorKind, RequestContext, audit::AuditSubject};
+use crate::{App, AppError, AppErrorKind, OutboundError, RequestContext, audit::AuditSubject};
 
 /// The most bytes of a key; the longest that a provider gives today is under 300.
 const VALUE_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
@@ -172,9 +172,17 @@ impl App {
         };
         let unreachable = "or put the key with validation switched off";
         let (status, body) = parts.outbound.send(service, request).await.map_err(|error| {
+            let (code, why) = match &error {
+                OutboundError::Untrusted { .. } => (
+                    "upstream_untrusted",
+                    "the certificate shown at its address is not trusted; tell whoever runs this \
+                     server",
+                ),
+                _ => ("provider_unreachable", "try again"),
+            };
             AppError::unavailable(
-                "provider_unreachable",
-                format!("{service} could not be asked whether the key works: try again, {unreachable}"),
+                code,
+                format!("{service} could not be asked whether the key works: {why}, {unreachable}"),
                 error,
             )
         })?;

@@ -13,7 +13,8 @@ use crate::{
     table::render,
 };
 
-/// A profile to keep. Its address is `--url`, its token comes from standard input.
+/// A profile to keep. Its address is `--url`, its authorities `--ca-file`, its token comes from
+/// standard input.
 #[derive(Debug, Args)]
 pub struct SetProfile {
     /// The profile's name
@@ -51,7 +52,12 @@ pub fn set_profile(
     } else {
         Some(Zeroizing::new(terminal.secret("token")?.to_string()))
     };
-    file.profiles.insert(name.clone(), Profile { url, token });
+    let profile = Profile {
+        url,
+        token,
+        ca_file: session.named_ca_file(),
+    };
+    file.profiles.insert(name.clone(), profile);
     file.default_profile.get_or_insert_with(|| name.clone());
     file.write(&path)?;
     terminal.message(&format!("profile `{name}` is kept in {}", path.display()));

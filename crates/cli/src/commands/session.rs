@@ -1,5 +1,7 @@
 //! What every command needs: the server, the way to show data.
 
+use std::path::PathBuf;
+
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -32,6 +34,12 @@ impl<'a> Session<'a> {
     /// `--url`, if given.
     pub fn named_url(&self) -> Option<&str> {
         self.connection.url.as_deref()
+    }
+
+    /// `--ca-file`, if given, as it can be found from any folder.
+    pub fn named_ca_file(&self) -> Option<PathBuf> {
+        let path = self.connection.ca_file.as_ref()?;
+        Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
     }
 
     /// Whether programs read the output.

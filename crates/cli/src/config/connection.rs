@@ -20,6 +20,8 @@ pub struct ConnectionArguments {
     pub profile: Option<String>,
     /// `--token-file`
     pub token_file: Option<PathBuf>,
+    /// `--ca-file`
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where to go, and with what.
@@ -28,6 +30,8 @@ pub struct Connection {
     pub url: Url,
     /// The access token, if there is one.
     pub token: Option<Zeroizing<String>>,
+    /// Certificate authorities to trust besides the machine's, as PEM.
+    pub authorities: Option<Vec<u8>>,
     /// Something to tell the person before going on.
     pub warning: Option<&'static str>,
 }
@@ -57,6 +61,14 @@ impl Connection {
             .or(profile.as_ref().map(|(_, profile)| profile.url.as_str()))
             .unwrap_or(DEFAULT_URL);
         let url = server_url(text)?;
+        let ca_file = arguments
+            .ca_file
+            .as_ref()
+            .or(environment.ca_file.as_ref())
+            .or(profile
+                .as_ref()
+                .and_then(|(_, profile)| profile.ca_file.as_ref()));
+        let authorities = ca_file.map(authorities_of_file).transpose()?;
         let explicit = match &arguments.token_file {
             Some(path) => Some(token_of_file(path)?),
             None => environment.token.clone(),
@@ -70,6 +82,7 @@ impl Connection {
                     Profile {
                         url: own,
                         token: Some(token),
+                        ..
                     },
                 )),
             ) => {
@@ -91,6 +104,7 @@ impl Connection {
         Ok(Self {
             url,
             token,
+            authorities,
             warning,
         })
     }
@@ -161,6 +175,15 @@ fn token_of_file(path: &PathBuf) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
+fn authorities_of_file(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| {
+        Failure::input(format!(
+            "the file of authorities {} cannot be read: {error}",
+            path.display()
+        ))
+    })
+}
+
 /// Whether the host is this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
@@ -182,6 +205,7 @@ mod tests {
         let profile = Profile {
             url: "https://keys.example.com".into(),
             token: Some(Zeroizing::new("dmd_profile".into())),
+            ca_file: None,
         };
         let file = ProfileFile {
             default_profile: None,

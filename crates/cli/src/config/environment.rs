@@ -13,6 +13,8 @@ pub struct Environment {
     pub token: Option<Zeroizing<String>>,
     /// `DIAMOND_PROFILE`.
     pub profile: Option<String>,
+    /// `DIAMOND_CA_FILE`.
+    pub ca_file: Option<PathBuf>,
     /// Where profiles are kept; `None` when there is no home.
     pub config_file: Option<PathBuf>,
 }
@@ -23,6 +25,7 @@ impl std::fmt::Debug for Environment {
             .field("url", &self.url)
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("profile", &self.profile)
+            .field("ca_file", &self.ca_file)
             .field("config_file", &self.config_file)
             .finish()
     }
@@ -40,6 +43,7 @@ impl Environment {
             url: variable("DIAMOND_URL"),
             token: variable("DIAMOND_TOKEN").map(Zeroizing::new),
             profile: variable("DIAMOND_PROFILE"),
+            ca_file: variable("DIAMOND_CA_FILE").map(PathBuf::from),
             config_file: config.map(|folder| folder.join("diamond").join("config.toml")),
         }
     }

@@ -22,6 +22,9 @@ pub struct Profile {
     /// The token, which is sent to that address only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Zeroizing<String>>,
+    /// Authorities to trust besides the machine's, as PEM in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Profile {
@@ -111,6 +114,7 @@ mod tests {
         let profile = Profile {
             url: url.into(),
             token,
+            ca_file: None,
         };
         ProfileFile {
             default_profile: Some("work".into()),

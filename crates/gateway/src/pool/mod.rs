@@ -30,7 +30,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::Service;
 
 use crate::{
@@ -49,6 +49,7 @@ pub(crate) struct Place(pub(crate) usize);
 /// The connections of one runtime: they are moved by its tasks alone.
 pub(crate) struct Pool {
     connector: Connector,
+    connect_timeout: Duration,
     idle_timeout: Duration,
     /// Of one provider.
     idle_max: usize,
@@ -114,6 +115,7 @@ impl Pool {
         };
         Self {
             connector,
+            connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_connection_timeout,
             idle_max: settings.idle_connections_max,
             hosts: bases.iter().map(host).collect(),
@@ -125,6 +127,7 @@ impl Pool {
     pub(crate) fn another(&self, runtimes: usize) -> Self {
         Self {
             connector: self.connector.clone(),
+            connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,
             idle_max: self.idle_max.div_ceil(runtimes.max(1)),
             hosts: self.hosts.iter().map(Host::another).collect(),
@@ -163,9 +166,10 @@ impl Pool {
         let host = &self.hosts[place.0];
         let unsent = |error: hyper::Error| SendError::Unsent(Box::new(error));
         let mut connector = self.connector.clone();
-        let stream = connector
-            .call(host.base.origin())
+        // The handshake of TLS included, which the connector does not limit by itself.
+        let stream = timeout(self.connect_timeout, connector.call(host.base.origin()))
             .await
+            .map_err(|late| SendError::Unsent(Box::new(late)))?
             .map_err(SendError::Unsent)?;
         if !stream.connected().is_negotiated_h2() {
             let (sender, wire) = http1::handshake(stream).await.map_err(unsent)?;

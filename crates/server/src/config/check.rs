@@ -139,15 +139,23 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         u64::from(config.tokens.lifetime_days),
         1,
     );
-    if !server.listen.ip().is_loopback() && !server.behind_proxy {
+    let set = |path: &PathBuf| !path.as_os_str().is_empty();
+    if set(&server.tls_certificate_file) != set(&server.tls_key_file) {
+        faults.push(
+            "`server.tls_certificate_file` and `server.tls_key_file` belong together: set both"
+                .into(),
+        );
+    }
+    let encrypted = server.behind_proxy || server.tls_files().is_some();
+    if !server.listen.ip().is_loopback() && !encrypted {
         faults.push(format!(
-            "`server.listen` is {}, which others can reach, and nothing encrypts it: listen on \
-             127.0.0.1, or set `server.behind_proxy` when a proxy in front terminates TLS",
+            "`server.listen` is {}, which others can reach, and nothing encrypts it: set \
+             `server.tls_certificate_file` and `server.tls_key_file`, or `server.behind_proxy` \
+             when a proxy in front terminates TLS, or listen on 127.0.0.1",
             server.listen
         ));
     }
     let secrets = &config.secrets;
-    let set = |path: &PathBuf| !path.as_os_str().is_empty();
     if set(&secrets.master_key_file) && set(&secrets.passphrase_file) {
         faults.push(
             "`secrets.master_key_file` and `secrets.passphrase_file` exclude each other".into(),
@@ -155,6 +163,17 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     }
     for (service, section) in &config.services {
         let url = section.base_url.parse::<hyper::Uri>();
+        if let Ok(url) = &url
+            && url.scheme_str() == Some("http")
+            && !is_this_machine(url.host().unwrap_or_default())
+            && !config.outbound.allow_plain_http
+        {
+            faults.push(format!(
+                "`services.{service}.base_url` is `{}`: keys would travel there unencrypted; use \
+                 https://, or set `outbound.allow_plain_http` if that network is yours",
+                section.base_url
+            ));
+        }
         let valid = url.is_ok_and(|url| {
             matches!(url.scheme_str(), Some("http" | "https"))
                 && url.host().is_some()
@@ -169,4 +188,9 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         }
     }
     faults
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -1,7 +1,12 @@
 //! One struct a section. `config.default.toml` explains every field; it is the only place that
 //! gives defaults.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use diamond_domain::ServiceId;
 use serde::Deserialize;
@@ -42,10 +47,22 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub behind_proxy: bool,
+    pub tls_certificate_file: PathBuf,
+    pub tls_key_file: PathBuf,
     pub connections_max: usize,
     pub header_timeout_seconds: u64,
     pub drain_seconds: u64,
     pub snapshot_staleness_seconds: u64,
+}
+
+impl ServerSection {
+    /// The files of certificate and private key, when connections are TLS.
+    #[must_use]
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        let named = |path: &Path| !path.as_os_str().is_empty();
+        (named(&self.tls_certificate_file) && named(&self.tls_key_file))
+            .then_some((&*self.tls_certificate_file, &*self.tls_key_file))
+    }
 }
 
 /// How log lines look.
@@ -122,6 +139,8 @@ pub struct GatewaySection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct OutboundSection {
     pub timeout_seconds: u64,
+    pub extra_ca_file: PathBuf,
+    pub allow_plain_http: bool,
 }
 
 /// `[leases]`

@@ -26,7 +26,7 @@ use crate::{
     config::{Config, days},
     folder::DataFolder,
 };
-use settings::{app_settings, gateway_settings};
+use settings::{app_settings, extra_authorities, gateway_settings};
 use stores::{open_catalog, open_database, open_journal, open_secrets};
 
 /// What the audit chain's key is derived for.
@@ -38,6 +38,8 @@ pub(crate) struct System {
     pub api: axum::Router,
     pub gateway: Gateway,
     pub tasks: TaskTracker,
+    pub alarms: Arc<dyn AlarmSink>,
+    pub clock: Arc<dyn Clock>,
     journal: Arc<UsageJournal>,
     audit: Arc<JournalAuditSink>,
     db: Db,
@@ -96,6 +98,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         .iter()
         .map(|(service, section)| (service.clone(), section.base_url.clone()))
         .collect();
+    let authorities = extra_authorities(config)?;
     let gateway = Gateway::new(GatewayParts {
         admission: Arc::clone(&admission),
         keyring: Arc::clone(&keyring),
@@ -109,7 +112,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
             Arc::clone(&keyring),
         )),
         tasks: tasks.clone(),
-        settings: gateway_settings(config, addresses.clone()),
+        settings: gateway_settings(config, addresses.clone(), authorities.clone()),
     })
     .context("the gateway cannot be built")?;
     let timeout = Duration::from_secs(config.outbound.timeout_seconds);
@@ -124,8 +127,9 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         node,
         catalog,
         providers,
-        outbound: Outbound::new(addresses, timeout).context("no client for providers")?,
-        alarms,
+        outbound: Outbound::new(addresses, timeout, &authorities)
+            .context("no client for providers")?,
+        alarms: Arc::clone(&alarms),
         snapshot,
         tasks: tasks.clone(),
         clock: Arc::clone(&clock),
@@ -134,7 +138,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let api = diamond_api::router(ApiState {
         app: app.clone(),
         metrics: MetricsHandle::new(move || metrics.render()),
-        clock,
+        clock: Arc::clone(&clock),
         settings: ApiSettings {
             body_bytes_max: config.api.body_bytes_max,
             usage_body_bytes_max: config.api.usage_body_bytes_max,
@@ -146,6 +150,8 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         api,
         gateway,
         tasks,
+        alarms,
+        clock,
         journal,
         audit,
         db,

@@ -7,16 +7,19 @@ use diamond_app::AppSettings;
 use diamond_billing::{BasisPoints, Overheads};
 use diamond_domain::ServiceId;
 use diamond_gateway::GatewaySettings;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::config::{Config, days};
 
 pub(super) fn gateway_settings(
     config: &Config,
     upstreams: HashMap<ServiceId, String>,
+    authorities: Vec<CertificateDer<'static>>,
 ) -> GatewaySettings {
     let section = &config.gateway;
     GatewaySettings {
         upstreams,
+        authorities,
         body_bytes_max: section.body_bytes_max,
         connect_timeout: Duration::from_secs(section.connect_timeout_seconds),
         body_silence_timeout: Duration::from_secs(section.body_timeout_seconds),
@@ -25,6 +28,25 @@ pub(super) fn gateway_settings(
         region: Some(section.region.clone()).filter(|region| !region.is_empty()),
         ..GatewaySettings::default()
     }
+}
+
+/// The authorities that are trusted besides the machine's.
+pub(super) fn extra_authorities(config: &Config) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let path = &config.outbound.extra_ca_file;
+    if path.as_os_str().is_empty() {
+        return Ok(Vec::new());
+    }
+    let context = || {
+        let path = path.display();
+        format!(
+            "`outbound.extra_ca_file` ({path}) cannot be used: it must hold certificates as PEM"
+        )
+    };
+    let authorities = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(context)?;
+    anyhow::ensure!(!authorities.is_empty(), context());
+    Ok(authorities)
 }
 
 pub(super) fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {

@@ -22,6 +22,7 @@ mod revoke;
 mod sdk;
 mod settings;
 mod tenants;
+mod tls;
 mod tokens;
 mod tpc;
 mod usage;

@@ -9,11 +9,7 @@ use crate::world::{World, nanos};
 
 /// How many streams run at the same time on a node.
 fn streams() -> usize {
-    if crate::settings::full_scale() {
-        64
-    } else {
-        8
-    }
+    if crate::settings::full_scale() { 64 } else { 8 }
 }
 
 /// Makes the simulator's streams slow: one that has begun does not end by itself in this test.

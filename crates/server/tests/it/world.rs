@@ -21,10 +21,35 @@ pub const TENANT_SCOPES: &[&str] = &[
     "tokens:admin",
 ];
 
+/// The simulated outside world.
+pub struct Sim {
+    process: ServerProcess,
+    pub url: String,
+}
+
+impl Sim {
+    /// Starts it with more arguments.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let process = ServerProcess::spawn(&binary("diamond-sim"), |command| {
+            command.args(["serve", "--listen", "127.0.0.1:0"]);
+            command.args(arguments);
+        });
+        let line = process.line_with("http://127.0.0.1:").await;
+        let url = format!("http://{}", address_in(&line));
+        Self { process, url }
+    }
+
+    /// Where it speaks TLS, when it was told to.
+    pub async fn tls_url(&self) -> String {
+        let line = self.process.line_with("https://127.0.0.1:").await;
+        format!("https://{}", address_in(&line))
+    }
+}
+
 /// The outside world and the system under test.
 pub struct World {
     /// Runs as long as this lives.
-    _sim: ServerProcess,
+    _sim: Sim,
     pub sim_url: String,
     pub server: ServerProcess,
     pub url: String,
@@ -77,17 +102,24 @@ impl World {
     }
 
     async fn start_as(environment: &[(&str, &str)], operator: Option<&str>) -> Self {
-        let sim = ServerProcess::spawn(&binary("diamond-sim"), |command| {
-            command.args(["serve", "--listen", "127.0.0.1:0"]);
-        });
-        let line = sim.line_with("127.0.0.1:").await;
-        let sim_url = format!("http://{}", address_in(&line));
+        let sim = Sim::start(&[]).await;
+        Self::start_beside(sim, environment, operator, reqwest::Client::new()).await
+    }
+
+    /// Starts the server beside a simulator; `client` is what asks it.
+    pub async fn start_beside(
+        sim: Sim,
+        environment: &[(&str, &str)],
+        operator: Option<&str>,
+        client: reqwest::Client,
+    ) -> Self {
+        let sim_url = sim.url.clone();
         let dir = tempfile::tempdir().unwrap();
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let (server, url) = serve(&dir, &sim_url, &environment).await;
+        let (server, url) = serve(&dir, &sim_url, &environment, &client).await;
         let operator = operator.map_or_else(
             || std::fs::read_to_string(dir.path().join("data/operator-token")).unwrap(),
             str::to_owned,
@@ -99,14 +131,14 @@ impl World {
             url,
             operator: operator.trim().to_owned(),
             dir,
-            client: reqwest::Client::new(),
+            client,
             environment,
         }
     }
 
     /// Starts the server again on the same folder; the old one must have ended.
     pub async fn start_server_again(&mut self) {
-        let (server, url) = serve(&self.dir, &self.sim_url, &self.environment).await;
+        let (server, url) = serve(&self.dir, &self.sim_url, &self.environment, &self.client).await;
         self.server = server;
         self.url = url;
     }
@@ -274,6 +306,7 @@ async fn serve(
     dir: &TempDir,
     sim_url: &str,
     environment: &[(String, String)],
+    client: &reqwest::Client,
 ) -> (ServerProcess, String) {
     let data = dir.path().join("data");
     let mut server = ServerProcess::spawn(&binary("diamond-server"), |command| {
@@ -288,8 +321,14 @@ async fn serve(
             .envs(environment.iter().map(|(name, value)| (name, value)));
     });
     let line = server.line_with("\"serving\"").await;
-    let url = format!("http://{}", address_in(&line));
-    server.until_ready(&format!("{url}/readyz")).await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let fields = &line["fields"];
+    let url = format!(
+        "{}://{}",
+        fields["scheme"].as_str().unwrap(),
+        fields["address"].as_str().unwrap()
+    );
+    server.until_ready(client, &format!("{url}/readyz")).await;
     (server, url)
 }
 

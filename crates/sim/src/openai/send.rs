@@ -91,6 +91,7 @@ impl<'a> Desk<'a> {
         let exchange = Exchange::received(
             &request_id,
             request.method.as_str(),
+            request.version,
             &request.path_and_query,
             &request.headers,
             &request.body,

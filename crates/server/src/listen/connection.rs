@@ -1,0 +1,99 @@
+//! One connection, from its handshake to its end.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto, graceful::Watcher},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Front;
+use crate::tls::{HandshakeError, Handshakes};
+
+/// What a client hears that speaks plain HTTP where TLS is spoken.
+const TLS_REQUIRED: &str = concat!(
+    r#"{"error":{"code":"tls_required","message":"#,
+    r#""this address speaks HTTPS only: use https://","requestId":""}}"#
+);
+
+/// How a connection is served.
+pub(super) struct Connection {
+    pub(super) server: Arc<auto::Builder<TokioExecutor>>,
+    pub(super) watcher: Watcher,
+    /// How long a client may take for its handshake, and to begin its first request.
+    pub(super) patience: Duration,
+    pub(super) tls: Option<Handshakes>,
+    pub(super) peer: SocketAddr,
+}
+
+impl Connection {
+    /// Serves it to its end.
+    pub(super) async fn serve(self, stream: TcpStream, front: Front) {
+        let Some(tls) = &self.tls else {
+            return self.requests(stream, front).await;
+        };
+        match timeout(self.patience, tls.shake(stream)).await {
+            Ok(Ok(stream)) => self.requests(stream, front).await,
+            Ok(Err(HandshakeError::Plain(stream))) => {
+                let _ = timeout(self.patience, point_to_tls(stream)).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a connection did not become one of TLS"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    async fn requests<S>(self, stream: S, front: Front)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (begun, peer) = (CancellationToken::new(), self.peer);
+        let service = service_fn({
+            let begun = begun.clone();
+            move |request| {
+                begun.cancel();
+                let front = front.clone();
+                async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+            }
+        });
+        let connection = self
+            .server
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = self.watcher.watch(connection);
+        // The head of a request has its own time limit, but only once the protocol is known:
+        // whoever connects and says nothing would hold its place for ever.
+        let silent = async {
+            if timeout(self.patience, begun.cancelled()).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(error = %error, "a connection ended early");
+            },
+            () = silent => tracing::debug!("a connection said nothing and was closed"),
+        }
+    }
+}
+
+/// Answers a request that came without TLS. What it says is not read: it may be a secret, but it
+/// has been sent in clear already.
+async fn point_to_tls(mut stream: TcpStream) -> std::io::Result<()> {
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{TLS_REQUIRED}",
+        TLS_REQUIRED.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Closing while bytes wait unread would reset the connection, and the answer with it.
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(())
+}

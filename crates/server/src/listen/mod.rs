@@ -1,0 +1,120 @@
+//! Accepting connections.
+
+mod connection;
+mod front;
+
+use std::{sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{tls::Handshakes, workers::Workers};
+use connection::Connection;
+pub(crate) use front::Front;
+
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to
+/// answer.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait before accepting again when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How connections are held.
+#[derive(Clone)]
+pub(crate) struct ConnectionSettings {
+    pub connections_max: usize,
+    pub header_timeout: Duration,
+    pub drain: Duration,
+    /// TLS, unless connections are plain.
+    pub tls: Option<Handshakes>,
+}
+
+/// Serves until `stop` is cancelled, then lets open requests finish up to the drain limit. True
+/// when all of them did.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    workers: &Workers<Front>,
+    settings: ConnectionSettings,
+    stop: CancellationToken,
+) -> bool {
+    let connections = TaskTracker::new();
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let server = Arc::new(server(&settings));
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = stop.cancelled() => break,
+        };
+        let Ok(place) = place else { break };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        // Small frames of a stream must not wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+        // The thread that will hold it waits for its bytes.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not handed over");
+                continue;
+            }
+        };
+        let connection = Connection {
+            server: Arc::clone(&server),
+            watcher: graceful.watcher(),
+            patience: settings.header_timeout,
+            tls: settings.tls.clone(),
+            peer,
+        };
+        workers.spawn(&connections, |front| async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => connection.serve(stream, front).await,
+                Err(error) => tracing::warn!(%error, "a connection was not taken over"),
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    tracing::info!(connections.open = connections.len(), "draining");
+    let drained = tokio::time::timeout(settings.drain, async {
+        graceful.shutdown().await;
+        connections.wait().await;
+    });
+    drained.await.is_ok()
+}
+
+/// HTTP/1.1 and HTTP/2, by what a connection begins with.
+fn server(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout)
+        .keep_alive(true);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .keep_alive_interval(Some(KEEP_ALIVE_EVERY))
+        .keep_alive_timeout(KEEP_ALIVE_PATIENCE);
+    server
+}
