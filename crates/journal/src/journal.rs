@@ -8,7 +8,6 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
 
 use crate::{
     Disk, DiskLock, JournalError, JournalId, JournalOptions, Position, Recovery, Scan, commit,
@@ -104,7 +103,19 @@ impl Journal {
     /// [`JournalError`]; none of the records was then taken.
     pub fn append_all<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
         let shared = &self.0.shared;
-        shared.write(&mut shared.state.lock(), records)
+        shared.write(&mut shared.state.lock(), records, false)
+    }
+
+    /// Takes successive records, all or none, that somebody will wait for with
+    /// [`Journal::durable`]; where the first stands. The commit thread, which is told, hands them
+    /// over and makes them durable together with everybody else's: until then they outlive neither
+    /// the process nor the machine's power.
+    ///
+    /// # Errors
+    /// [`JournalError`]; none of the records was then taken.
+    pub fn stage_all<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
+        let shared = &self.0.shared;
+        shared.write(&mut shared.state.lock(), records, true)
     }
 
     /// Takes successive records and waits until they are durable, together with everybody else
@@ -117,7 +128,7 @@ impl Journal {
         &self,
         records: &[R],
     ) -> Result<Position, JournalError> {
-        let first = self.append_all(records)?;
+        let first = self.stage_all(records)?;
         if let Some(more) = (records.len() as u64).checked_sub(1) {
             self.durable(Position(first.0 + more)).await?;
         }
@@ -127,7 +138,8 @@ impl Journal {
     /// Waits until the record at this position, and all before it, are durable.
     ///
     /// # Errors
-    /// [`JournalError::Failed`] or [`JournalError::Closed`] when that will not happen.
+    /// [`JournalError::Failed`] or [`JournalError::Closed`] when that will not happen;
+    /// [`JournalError::Full`] when it has not happened yet, on a filesystem that had promised room.
     pub async fn durable(&self, position: Position) -> Result<(), JournalError> {
         let answer = {
             let mut state = self.0.shared.state.lock();
@@ -136,12 +148,14 @@ impl Journal {
                 return Ok(());
             }
             state.check_waiting()?;
-            let (waiter, answer) = oneshot::channel();
-            state.waiters.push((end, waiter));
+            let answer = state.waiters.add(end);
             self.0.shared.want(&mut state, end);
             answer
         };
-        answer.await.unwrap_or(Err(JournalError::Closed))
+        match answer.await {
+            Ok(told) => told.map(drop),
+            Err(_) => Err(JournalError::Closed),
+        }
     }
 
     /// As [`Journal::durable`], holding up the thread.
@@ -156,6 +170,9 @@ impl Journal {
             state.check_waiting()?;
             shared.want(&mut state, end);
             shared.settled.wait(&mut state);
+            if let Some(error) = state.full.as_ref().filter(|_| end > state.handed) {
+                return Err(JournalError::Full(again(error)));
+            }
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod scan;
 mod segment;
 pub mod simulated;
 mod state;
+mod waiting;
 
 pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::JournalError;

@@ -43,6 +43,9 @@ pub struct JournalOptions {
     /// More than this is never waiting for the disk: further records are refused until it
     /// catches up.
     pub unsynced_bytes_max: u64,
+    /// By how much a segment is prepared ahead of its records (with zeros, so that a flush need not
+    /// write down a new size); 0 for not at all.
+    pub prepared_bytes: u64,
     /// What the commit thread is called.
     pub thread_name: String,
 }
@@ -53,6 +56,7 @@ impl Default for JournalOptions {
             segment_bytes: 64 << 20,
             record_bytes_max: 4 << 20,
             unsynced_bytes_max: 64 << 20,
+            prepared_bytes: 256 << 10,
             thread_name: "journal-commit".to_owned(),
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Opened {
     pub recovery: Recovery,
     pub file: Box<dyn DiskFile>,
     pub file_bytes: u64,
+    /// Where the zeros end that follow.
+    pub prepared_bytes: u64,
     /// First record's numbers of all segments; never empty.
     pub segments: Vec<u64>,
 }
@@ -71,6 +73,7 @@ fn begin(disk: &dyn Disk, folder: &Path, cut_bytes: u64) -> Result<Opened, Journ
         },
         file,
         file_bytes: SEGMENT_HEADER_BYTES,
+        prepared_bytes: SEGMENT_HEADER_BYTES,
         segments: vec![0],
     })
 }
@@ -146,6 +149,7 @@ fn read_last(
             cut_bytes,
         },
         file_bytes: reader.offset(),
+        prepared_bytes: reader.size()?,
         file: reader.into_file(),
         segments,
     })

@@ -3,7 +3,8 @@
 //! Its name is the number of its first record in twenty digits, so names sort as records do. It
 //! begins with 48 bytes: magic (8), version (4), checksum of the rest (4), first record's number
 //! (8), journal id (16), reserved (8). They are durable before the first record is written, and a
-//! segment begins only when the one before it is wholly durable.
+//! segment begins only when the one before it is wholly durable. Behind the last record may stand
+//! zeros, where further ones were to be written.
 
 use std::{
     io,
@@ -157,7 +158,10 @@ impl SegmentReader {
     /// Reads the record that must have this number.
     pub(crate) fn read(&mut self, number: u64) -> Result<Step, JournalError> {
         if !self.fill(HEADER_BYTES)? {
-            return Ok(if self.unread.is_empty() {
+            let zeros = self.buffer[self.unread.clone()]
+                .iter()
+                .all(|&byte| byte == 0);
+            return Ok(if zeros {
                 Step::End
             } else {
                 Step::Damaged("the record's header is incomplete")
@@ -166,6 +170,9 @@ impl SegmentReader {
         let Some(header) = RecordHeader::read(&self.buffer[self.unread.clone()]) else {
             return Ok(Step::Damaged("the record's header is incomplete"));
         };
+        if header.length == 0 && self.only_zeros_follow()? {
+            return Ok(Step::End);
+        }
         if header.number != number || header.length == 0 || header.length > self.record_bytes_max {
             return Ok(Step::Damaged("the record's header is not what was written"));
         }
@@ -179,6 +186,20 @@ impl SegmentReader {
         }
         self.skip(HEADER_BYTES + header.length);
         Ok(Step::Record)
+    }
+
+    /// Whether the file has nothing but zeros from here on.
+    fn only_zeros_follow(&self) -> Result<bool, JournalError> {
+        let mut chunk = vec![0; 64 << 10];
+        let mut place = self.offset;
+        loop {
+            let read = self.file.read_at(&mut chunk, place);
+            match read.map_err(|source| self.unreadable(source))? {
+                0 => return Ok(true),
+                read if chunk[..read].iter().any(|&byte| byte != 0) => return Ok(false),
+                read => place += read as u64,
+            }
+        }
     }
 
     /// Whether anything behind the damage at the reader's place proves that record `number` was

@@ -3,7 +3,6 @@
 use std::{collections::VecDeque, io, path::PathBuf, sync::Arc};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use tokio::sync::oneshot;
 
 use crate::{
     Disk, DiskFile, JournalError, JournalId, JournalOptions, Position, Scan,
@@ -11,7 +10,11 @@ use crate::{
     record::{self, Seed},
     recovery::Opened,
     segment::{self, SEGMENT_HEADER_BYTES},
+    waiting::Waiters,
 };
+
+/// Records that wait for the commit thread are handed over before they are more than this.
+const STAGED_BYTES_MAX: usize = 256 << 10;
 
 pub(crate) struct Shared {
     pub disk: Arc<dyn Disk>,
@@ -46,18 +49,29 @@ pub(crate) struct State {
     pub file: Arc<dyn DiskFile>,
     /// How far the current segment is written.
     pub file_bytes: u64,
+    /// How far it is zeros at least, behind what is written: those can be written over without the
+    /// disk becoming full, and a flush has no new size to write down.
+    pub prepared_bytes: u64,
+    /// The size at which preparing is tried again, after it did not succeed.
+    prepare_at: u64,
+    /// Records that were taken and not yet handed to the operating system. They have their place
+    /// in what is prepared.
+    staged: Vec<u8>,
     /// How far the current segment is durable.
     pub durable_bytes: u64,
     /// The number of the next record.
     pub next: u64,
+    /// Records below this number are handed to the operating system.
+    pub handed: u64,
     /// Records below this number are durable.
     pub durable: u64,
     /// Records below this number are wanted durable.
     pub wanted: u64,
     /// Whether the commit thread is flushing, with the lock released.
     pub flushing: bool,
-    /// Who waits until records below the number are durable.
-    pub waiters: Vec<(u64, oneshot::Sender<Result<(), JournalError>>)>,
+    /// Whether it is about to flush, and looks by itself for who else waits.
+    pub gathering: bool,
+    pub waiters: Waiters,
     /// The size at which a new segment is tried.
     pub roll_at: u64,
     scratch: Vec<u8>,
@@ -74,12 +88,17 @@ impl State {
             segments: opened.segments,
             file: Arc::from(opened.file),
             file_bytes: opened.file_bytes,
+            prepared_bytes: opened.prepared_bytes,
+            prepare_at: 0,
+            staged: Vec::new(),
             durable_bytes: opened.file_bytes,
             next: end,
+            handed: end,
             durable: end,
             wanted: end,
             flushing: false,
-            waiters: Vec::new(),
+            gathering: false,
+            waiters: Waiters::default(),
             roll_at: options.segment_bytes,
             scratch: Vec::new(),
             full: None,
@@ -103,14 +122,16 @@ impl State {
         }
     }
 
-    /// Records below `end` are durable now: tells those who wait for them.
-    pub(crate) fn settle(&mut self, end: u64) {
+    /// Records below `end` are durable now: who waited for them, to be told.
+    #[must_use]
+    pub(crate) fn settle(&mut self, end: u64) -> Waiters {
         self.durable = self.durable.max(end);
-        let durable = self.durable;
-        for (_, waiter) in self.waiters.extract_if(.., |(until, _)| *until <= durable) {
-            // A waiter that went away wants no answer.
-            let _ = waiter.send(Ok(()));
-        }
+        self.waiters.take_until(self.durable)
+    }
+
+    /// How far the segment reaches with all that was taken.
+    fn end_bytes(&self) -> u64 {
+        self.file_bytes + self.staged.len() as u64
     }
 
     /// A flush failed: nothing more is acknowledged, and what it may or may not have written is
@@ -120,19 +141,22 @@ impl State {
         if let Err(error) = self.file.truncate(self.durable_bytes) {
             tracing::error!(%error, "records that were not acknowledged could not be taken back");
         }
-        for (_, waiter) in self.waiters.drain(..) {
-            let _ = waiter.send(Err(JournalError::Failed(again(&error))));
-        }
+        self.prepared_bytes = self.durable_bytes;
+        self.staged = Vec::new();
+        let waiters = std::mem::take(&mut self.waiters);
+        waiters.refuse(|| JournalError::Failed(again(&error)));
         self.failure = Some(error);
     }
 }
 
 impl Shared {
-    /// Hands the records to the operating system, all or none; where the first one stands.
+    /// Takes the records, all or none; where the first one stands. Unless `staged` is allowed they
+    /// are with the operating system when this returns.
     pub(crate) fn write<R: AsRef<[u8]>>(
         &self,
         state: &mut State,
         records: &[R],
+        may_stage: bool,
     ) -> Result<Position, JournalError> {
         state.check()?;
         let first = state.next;
@@ -147,32 +171,114 @@ impl Shared {
             }
             record::write(&mut bytes, self.seed, number, state.durable, payload);
         }
-        let unsynced = state.file_bytes - state.durable_bytes;
+        let unsynced = state.end_bytes() - state.durable_bytes;
         let limit = self.options.unsynced_bytes_max;
         if unsynced > 0 && unsynced.saturating_add(bytes.len() as u64) > limit {
             self.want(state, state.next);
             return Err(JournalError::Overloaded { limit });
         }
-        if let Err(error) = state.file.write_all_at(&bytes, state.file_bytes) {
+        let staged = may_stage
+            && state.staged.len() + bytes.len() <= STAGED_BYTES_MAX
+            && self.prepare(state, bytes.len());
+        if staged {
+            state.staged.extend_from_slice(&bytes);
+        } else {
+            self.hand_over_with(state, &bytes)?;
+        }
+        state.next += records.len() as u64;
+        if !staged {
+            state.handed = state.next;
+        }
+        bytes.truncate(0);
+        bytes.shrink_to(1 << 20);
+        state.scratch = bytes;
+        if staged || (unsynced > limit / 2) || state.end_bytes() >= state.roll_at {
+            self.want(state, state.next);
+        }
+        Ok(Position(first))
+    }
+
+    /// Sees to it that so many bytes more find their place prepared; whether they do.
+    fn prepare(&self, state: &mut State, bytes: usize) -> bool {
+        let end = state.end_bytes() + bytes as u64;
+        if end <= state.prepared_bytes {
+            return true;
+        }
+        let step = self.options.prepared_bytes;
+        if step == 0 || end < state.prepare_at {
+            return false;
+        }
+        let from = state.prepared_bytes.max(state.file_bytes);
+        let zeros = vec![0; usize::try_from(end - from + step).unwrap_or(0)];
+        match state.file.write_all_at(&zeros, from) {
+            Ok(()) => {
+                state.prepared_bytes = from + zeros.len() as u64;
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the segment could not be prepared; going on without");
+                // Zeros that are left over are harmless; the room may be somebody's.
+                let _ = state.file.truncate(from);
+                state.prepared_bytes = from;
+                state.prepare_at = end + step;
+                false
+            }
+        }
+    }
+
+    /// Hands what is staged to the operating system. When the disk turns out to be full in spite of
+    /// what was prepared (some filesystems never write in place), it stays staged.
+    pub(crate) fn hand_over(&self, state: &mut State) -> Result<(), JournalError> {
+        self.hand_over_with(state, &[])?;
+        state.handed = state.next;
+        Ok(())
+    }
+
+    /// Hands what is staged to the operating system, and these bytes behind it; on an error, none
+    /// of them.
+    fn hand_over_with(&self, state: &mut State, bytes: &[u8]) -> Result<(), JournalError> {
+        if state.staged.is_empty() && bytes.is_empty() {
+            return Ok(());
+        }
+        let written = if state.staged.is_empty() {
+            state.file.write_all_at(bytes, state.file_bytes)
+        } else if state.end_bytes() + bytes.len() as u64 > state.prepared_bytes {
+            // What is staged has its place; what is behind it may find none.
+            let staged = state.file.write_all_at(&state.staged, state.file_bytes);
+            staged.and_then(|()| {
+                state.file_bytes = state.end_bytes();
+                state.handed = state.next;
+                state.staged.clear();
+                state.file.write_all_at(bytes, state.file_bytes)
+            })
+        } else {
+            state.staged.extend_from_slice(bytes);
+            let written = state.file.write_all_at(&state.staged, state.file_bytes);
+            let kept = state.staged.len() - bytes.len();
+            if written.is_err() {
+                state.staged.truncate(kept);
+            } else {
+                state.file_bytes += kept as u64;
+                state.staged.clear();
+            }
+            written
+        };
+        if let Err(error) = written {
             return Err(self.take_back(state, error));
         }
         state.full = None;
         state.file_bytes += bytes.len() as u64;
-        state.next += records.len() as u64;
-        bytes.truncate(0);
-        bytes.shrink_to(1 << 20);
-        state.scratch = bytes;
-        if (unsynced > limit / 2) || state.file_bytes >= state.roll_at {
-            self.want(state, state.next);
-        }
-        Ok(Position(first))
+        state.prepared_bytes = state.prepared_bytes.max(state.file_bytes);
+        Ok(())
     }
 
     /// Asks the commit thread to make records below `end` durable.
     pub(crate) fn want(&self, state: &mut State, end: u64) {
         if end > state.wanted {
             state.wanted = end;
-            self.work.notify_one();
+            if !state.gathering {
+                self.work.notify_one();
+            }
         }
     }
 
@@ -180,6 +286,7 @@ impl Shared {
     /// of this one. When even that fails, nobody knows what the file holds.
     fn take_back(&self, state: &mut State, error: io::Error) -> JournalError {
         let undone = state.file.truncate(state.file_bytes);
+        state.prepared_bytes = state.file_bytes;
         match undone.and_then(|()| state.file.sync_data()) {
             // The flush says nothing of what was written before: the commit thread's own, which
             // may be under way, may have failed for that.
@@ -205,17 +312,22 @@ impl Shared {
         }
         let state: &mut State = state;
         state.check()?;
+        self.hand_over(state)?;
         if state.file_bytes == SEGMENT_HEADER_BYTES {
             return Ok(());
         }
-        if state.durable < state.next {
+        let unused = state.prepared_bytes > state.file_bytes;
+        if unused && state.file.truncate(state.file_bytes).is_ok() {
+            state.prepared_bytes = state.file_bytes;
+        }
+        if unused || state.durable < state.next {
             if let Err(error) = state.file.sync_data() {
                 state.fail(again(&error));
                 self.settled.notify_all();
                 return Err(JournalError::Failed(error));
             }
             state.durable_bytes = state.file_bytes;
-            state.settle(state.next);
+            state.settle(state.next).tell();
             self.settled.notify_all();
         }
         let first = state.next;
@@ -223,6 +335,8 @@ impl Shared {
             Ok(file) => {
                 state.file = Arc::from(file);
                 state.file_bytes = SEGMENT_HEADER_BYTES;
+                state.prepared_bytes = SEGMENT_HEADER_BYTES;
+                state.prepare_at = 0;
                 state.durable_bytes = SEGMENT_HEADER_BYTES;
                 state.segments.push(first);
                 state.roll_at = self.options.segment_bytes;

@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 use crate::{AuditDraft, AuditEntry, AuditHead, UserCode, stored::Malformed};
 
 const VERSION: u8 = 1;
+/// Bytes before the JSON.
+const HEAD_BYTES: usize = 33;
 
 /// Before the first entry.
 pub(crate) const EMPTY: AuditHead = AuditHead {
@@ -40,12 +42,12 @@ impl Chain {
         before: &AuditHead,
         entry: &AuditEntry,
     ) -> Result<(Vec<u8>, AuditHead), Malformed> {
-        let json = serde_json::to_vec(entry).map_err(|error| Malformed(error.to_string()))?;
-        let hash = self.hash(before, &json);
-        let mut record = Vec::with_capacity(33 + json.len());
+        let mut record = Vec::with_capacity(768);
         record.push(VERSION);
-        record.extend_from_slice(&hash);
-        record.extend_from_slice(&json);
+        record.extend_from_slice(&EMPTY.hash);
+        serde_json::to_writer(&mut record, entry).map_err(|error| Malformed(error.to_string()))?;
+        let hash = self.hash(before, &record[HEAD_BYTES..]);
+        record[1..HEAD_BYTES].copy_from_slice(&hash);
         let sequence = before.sequence + 1;
         Ok((record, AuditHead { sequence, hash }))
     }
@@ -62,7 +64,9 @@ impl Chain {
 /// A record's entry, hash and JSON.
 pub(crate) fn read(record: &[u8]) -> Result<(AuditEntry, [u8; 32], &[u8]), Malformed> {
     let malformed = || Malformed("not an entry of the audit chain".to_owned());
-    let (head, json) = record.split_first_chunk::<33>().ok_or_else(malformed)?;
+    let (head, json) = record
+        .split_first_chunk::<HEAD_BYTES>()
+        .ok_or_else(malformed)?;
     if head[0] != VERSION {
         return Err(malformed());
     }

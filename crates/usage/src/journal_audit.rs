@@ -123,7 +123,7 @@ impl Inner {
             .chain
             .add(&state.written, &entry)
             .map_err(|error| AuditError::Unwritable(Box::new(error)))?;
-        let position = self.journal.append(&record).map_err(unwritable)?;
+        let position = self.journal.stage_all(&[record]).map_err(unwritable)?;
         state.written = head.clone();
         let durable_end = self.journal.durable_end();
         state.durable.push(position, head, durable_end);

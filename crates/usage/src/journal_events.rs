@@ -176,7 +176,7 @@ impl UsageJournal {
         let written = if undecided || batch.records.is_empty() {
             Ok(self.journal.end())
         } else {
-            self.journal.append_all(&batch.records)
+            self.journal.stage_all(&batch.records)
         };
         let first = match written {
             Ok(first) if !undecided => first,

@@ -158,14 +158,14 @@ impl Prepared {
             }
             _ => 0,
         };
-        let json = serde_json::to_vec(&event).map_err(|error| Malformed(error.to_string()))?;
+        let json = written(&event)?;
         Ok(Self {
+            content: hash_of(event.report_digest.as_deref().map_or(&json, str::as_bytes)),
             event: event.event_id,
             tenant: event.tenant_id,
             user,
             timestamp: event.timestamp,
             provider_call,
-            content: content_hash(&json),
             json,
         })
     }
@@ -228,7 +228,7 @@ pub(crate) fn opened_record(
 ) -> Result<Vec<u8>, Malformed> {
     let mut unnamed = call.clone();
     unnamed.user_id = UserId::unknown();
-    let json = serde_json::to_vec(&unnamed).map_err(|error| Malformed(error.to_string()))?;
+    let json = written(&unnamed)?;
     Ok(StoredRecord {
         kind: RecordKind::Opened,
         sequence: 0,
@@ -270,10 +270,20 @@ pub(crate) fn content_hash(json: &[u8]) -> u64 {
     let digest = serde_json::from_slice(json)
         .ok()
         .and_then(|event: Reported<'_>| event.report_digest);
+    hash_of(digest.map_or(json, str::as_bytes))
+}
+
+fn hash_of(content: &[u8]) -> u64 {
     let mut bytes = [0; 8];
-    let hash = blake3::hash(digest.map_or(json, str::as_bytes));
-    bytes.copy_from_slice(&hash.as_bytes()[..8]);
+    bytes.copy_from_slice(&blake3::hash(content).as_bytes()[..8]);
     u64::from_le_bytes(bytes)
+}
+
+/// As JSON, into memory that is enough for most.
+fn written<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Malformed> {
+    let mut json = Vec::with_capacity(1 << 10);
+    serde_json::to_writer(&mut json, value).map_err(|error| Malformed(error.to_string()))?;
+    Ok(json)
 }
 
 /// Rounded down, also before 1970.

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 enum Step {
     Append { size: usize },
     AppendMany { count: usize },
+    Stage { size: usize },
     Wait,
     Roll,
     Crash(Loss),
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (1_usize..300).prop_map(|size| Step::Append { size }),
         3 => (1_usize..20).prop_map(|count| Step::AppendMany { count }),
+        5 => (1_usize..300).prop_map(|size| Step::Stage { size }),
         5 => Just(Step::Wait),
         1 => Just(Step::Roll),
         2 => Just(Step::Crash(Loss::Anything)),
@@ -59,7 +61,12 @@ impl Model {
     }
 
     fn append(&mut self, payloads: Vec<Vec<u8>>) {
-        match self.journal.as_ref().unwrap().append_all(&payloads) {
+        let taken = self.journal.as_ref().unwrap().append_all(&payloads);
+        self.take(taken, payloads);
+    }
+
+    fn take(&mut self, taken: Result<Position, JournalError>, payloads: Vec<Vec<u8>>) {
+        match taken {
             Ok(first) => {
                 assert_eq!(first, Position(self.taken.len() as u64));
                 self.taken.extend(payloads);
@@ -123,6 +130,11 @@ impl Model {
             Step::AppendMany { count } => {
                 let payloads = (0..count).map(|size| self.payload(size * 7)).collect();
                 self.append(payloads);
+            }
+            Step::Stage { size } => {
+                let payload = self.payload(size);
+                let journal = self.journal.as_ref().unwrap();
+                self.take(journal.stage_all(&[&payload]), vec![payload]);
             }
             Step::Wait => self.wait(),
             Step::Roll => match self.journal.as_ref().unwrap().roll() {

@@ -25,7 +25,12 @@ fn records(journal: &Journal) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_full_disk_is_said_and_writing_goes_on_once_there_is_space() {
     let disk = SimulatedDisk::new(1);
-    let journal = open(&disk);
+    let options = JournalOptions {
+        prepared_bytes: 0,
+        ..JournalOptions::default()
+    };
+    let journal_disk = Arc::new(disk.clone());
+    let (journal, _) = Journal::open(Path::new("/journal"), journal_disk, options).unwrap();
     journal.append_durable(&[b"first"]).await.unwrap();
 
     disk.set_quota(Some(disk.used() + 50));
@@ -42,6 +47,34 @@ async fn a_full_disk_is_said_and_writing_goes_on_once_there_is_space() {
     disk.crash(Loss::Everything);
     drop(journal);
     assert_eq!(records(&open(&disk)), [&b"first"[..], b"small", b"after"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_what_finds_its_place_prepared_and_nothing_more() {
+    let disk = SimulatedDisk::new(1);
+    let options = JournalOptions {
+        prepared_bytes: 1_000,
+        ..JournalOptions::default()
+    };
+    let journal_disk = Arc::new(disk.clone());
+    let (journal, _) = Journal::open(Path::new("/journal"), journal_disk, options).unwrap();
+    journal.append_durable(&[b"first"]).await.unwrap();
+    disk.set_quota(Some(disk.used()));
+    let mut taken = 1;
+    let refused = loop {
+        match journal.append_durable(&[[7_u8; 100]]).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, JournalError::Full(_)), "{refused}");
+    assert_eq!(taken, 1 + 1_000 / 124);
+
+    disk.set_quota(None);
+    journal.append_durable(&[b"after"]).await.unwrap();
+    disk.crash(Loss::Everything);
+    drop(journal);
+    assert_eq!(records(&open(&disk)).len(), taken + 1);
 }
 
 #[tokio::test]

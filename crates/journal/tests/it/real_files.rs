@@ -1,6 +1,6 @@
 //! The same journal on the machine's own filesystem.
 
-use std::{io::Write, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use diamond_journal::{Journal, JournalError, JournalOptions, Position, RealDisk, Recovery};
 use futures_util::future::join_all;
@@ -88,6 +88,8 @@ async fn a_torn_tail_is_cut_off_wherever_it_was_torn() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path()).unwrap();
     journal.append_durable(&[b"one", b"two"]).await.unwrap();
+    // Closed, it gives back what was prepared for more.
+    journal.close().unwrap();
     drop(journal);
     let file = folder.path().join("00000000000000000000.journal");
     let whole = std::fs::read(&file).unwrap();
@@ -99,15 +101,23 @@ async fn a_torn_tail_is_cut_off_wherever_it_was_torn() {
         let position = journal.append_durable(&[b"2nd"]).await.unwrap();
         assert_eq!(position, Position(1));
     }
-    // What a filesystem leaves of a file that had been extended: zeros.
-    std::fs::write(&file, &whole).unwrap();
-    let mut append = std::fs::OpenOptions::new()
-        .append(true)
-        .open(&file)
-        .unwrap();
-    append.write_all(&[0; 300]).unwrap();
+    // What was prepared, or what a filesystem leaves of a file that had been extended: zeros, in
+    // which the next record finds its place.
+    let zeros = [whole.as_slice(), &[0; 300]].concat();
+    std::fs::write(&file, &zeros).unwrap();
+    let (journal, recovery) = open(folder.path()).unwrap();
+    assert_eq!((recovery.end, recovery.cut_bytes), (Position(2), 0));
+    assert_eq!(journal.append(b"three").unwrap(), Position(2));
+    drop(journal);
+    let (journal, recovery) = open(folder.path()).unwrap();
+    assert_eq!((recovery.end, recovery.cut_bytes), (Position(3), 0));
+    assert_eq!(journal.scan(Position::START).count(), 3);
+    drop(journal);
+    // Zeros where a record was torn, and the end of it behind them.
+    let torn = [zeros.as_slice(), b"end"].concat();
+    std::fs::write(&file, &torn).unwrap();
     let (_, recovery) = open(folder.path()).unwrap();
-    assert_eq!((recovery.end, recovery.cut_bytes), (Position(2), 300));
+    assert_eq!((recovery.end, recovery.cut_bytes), (Position(2), 303));
 }
 
 #[tokio::test]

@@ -101,6 +101,8 @@ async fn a_cut_tail_is_found_by_the_anchor() {
         sink.record(draft(number)).await.unwrap();
     }
     let anchor = sink.head();
+    // Nothing prepared stays behind the last entry.
+    sink.close_blocking().unwrap();
     drop(sink);
     let file = std::fs::OpenOptions::new()
         .write(true)

@@ -15,7 +15,7 @@ use diamond_usage::{
 };
 use jiff::SignedDuration;
 
-use crate::open;
+use crate::{open, open_unprepared};
 
 fn folder() -> &'static Path {
     Path::new("/data")
@@ -223,7 +223,7 @@ async fn of_many_closes_at_once_one_displaces_the_report() {
 #[tokio::test]
 async fn a_close_that_could_not_be_written_displaces_nothing_yet() {
     let disk = SimulatedDisk::new(1);
-    let journal = open(folder(), Arc::new(disk.clone())).0;
+    let journal = open_unprepared(folder(), Arc::new(disk.clone()));
     journal.append(vec![told()]).await.unwrap();
     let seen = named(samples::closing(samples::opened("zaxon", "anna", 2)));
     disk.set_quota(Some(disk.used() + 100));
@@ -295,7 +295,7 @@ async fn power_lost_between_the_two_records_leaves_no_call_counted_twice() {
 #[tokio::test]
 async fn a_full_disk_refuses_and_what_was_refused_can_be_sent_again() {
     let disk = SimulatedDisk::new(1);
-    let journal = open(folder(), Arc::new(disk.clone())).0;
+    let journal = open_unprepared(folder(), Arc::new(disk.clone()));
     let batch = |from: u64| -> Vec<_> {
         (from..from + 3)
             .map(|n| samples::reported("zaxon", "anna", n))

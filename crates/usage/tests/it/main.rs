@@ -17,3 +17,11 @@ fn open(folder: &Path, disk: Arc<dyn Disk>) -> (Arc<UsageJournal>, RecoveredCall
     let clock = Arc::new(ManualClock::new(samples::now()));
     UsageJournal::open(folder, disk, clock, UsageJournalOptions::default()).unwrap()
 }
+
+/// Without anything prepared: a disk that is full is full at once.
+fn open_unprepared(folder: &Path, disk: Arc<dyn Disk>) -> Arc<UsageJournal> {
+    let clock = Arc::new(ManualClock::new(samples::now()));
+    let mut options = UsageJournalOptions::default();
+    options.journal.prepared_bytes = 0;
+    UsageJournal::open(folder, disk, clock, options).unwrap().0
+}
