@@ -57,13 +57,13 @@ const DEPTH: usize = 512;
 /// One patterns' bit each.
 type Mask = u32;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Frame {
     object: bool,
     mask: Mask,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Capture {
     pattern: usize,
     depth: usize,
@@ -115,6 +115,26 @@ pub struct JsonScan {
     lengths: Vec<u64>,
     /// Bytes in the chunks before this one.
     before: u64,
+}
+
+impl Clone for JsonScan {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.patterns);
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Keeps the memory, as [`JsonScan::restart`] does.
+    fn clone_from(&mut self, other: &Self) {
+        self.patterns = other.patterns;
+        self.state = other.state;
+        self.stack.clone_from(&other.stack);
+        self.key.clone_from(&other.key);
+        self.captures.clone_from(&other.captures);
+        self.found.clone_from(&other.found);
+        self.lengths.clone_from(&other.lengths);
+        self.before = other.before;
+    }
 }
 
 impl JsonScan {

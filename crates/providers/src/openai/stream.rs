@@ -1,6 +1,7 @@
 //! The meter of OpenAI's answers, plain and streamed.
 
 use diamond_domain::{Meter, Quantities};
+use memchr::memmem;
 
 use crate::{
     AnswerKind, EventRole, JsonScan, Metering, Pattern, Reading, ReadingBasis, RequestFacts,
@@ -75,6 +76,7 @@ pub(super) struct OpenAiMeter {
     kind: AnswerKind,
     usage_injected: bool,
     scan: JsonScan,
+    opening: Opening,
     model: Option<String>,
     service_tier: Option<String>,
     usage: Option<Vec<u8>>,
@@ -99,6 +101,7 @@ impl OpenAiMeter {
             kind,
             usage_injected,
             scan: JsonScan::new(ANSWER),
+            opening: Opening::default(),
             model: None,
             service_tier: None,
             usage: None,
@@ -115,7 +118,10 @@ impl OpenAiMeter {
         if self.model.is_none() {
             self.model = scan.get(MODEL).filter(|model: &String| !model.is_empty());
         }
-        if let Some(tier) = scan.get(SERVICE_TIER) {
+        let said = scan.raw(SERVICE_TIER);
+        if said.is_some_and(|said| !is_text(said, self.service_tier.as_deref()))
+            && let Some(tier) = scan.get(SERVICE_TIER)
+        {
             self.service_tier = Some(tier);
         }
         if scan.raw(ERROR).is_some_and(|error| error != b"null") {
@@ -141,8 +147,7 @@ impl OpenAiMeter {
             return EventRole::Terminal;
         }
         let mut scan = std::mem::replace(&mut self.scan, JsonScan::new(&[]));
-        scan.restart(ANSWER);
-        scan.push(data);
+        self.opening.scan(data, &mut scan);
         let has_usage = self.take(&scan);
         self.take_texts(&scan);
         self.scan = scan;
@@ -340,6 +345,44 @@ impl OpenAiMeter {
         if !self.facts.own_sandbox {
             quantities.set(Meter::CodeSessions, self.tools.sandboxes);
         }
+    }
+}
+
+/// Whether a JSON string is just this text in quotes.
+fn is_text(json: &[u8], text: Option<&str>) -> bool {
+    let inside = json
+        .strip_prefix(b"\"")
+        .and_then(|json| json.strip_suffix(b"\""));
+    inside.is_some_and(|inside| !inside.contains(&b'\\')) && inside == text.map(str::as_bytes)
+}
+
+/// How the chunks of a stream begin: one like another, but for what the model said. The scan of a
+/// beginning that was scanned before is taken from there, and gives the same whatever it is.
+#[derive(Default)]
+struct Opening {
+    bytes: Vec<u8>,
+    scanned: Option<JsonScan>,
+}
+
+impl Opening {
+    /// What follows it differs from chunk to chunk.
+    const BEFORE: &[u8] = b"\"choices\":";
+
+    /// Scans a chunk.
+    fn scan(&mut self, data: &[u8], scan: &mut JsonScan) {
+        if let (Some(scanned), Some(rest)) = (&self.scanned, data.strip_prefix(&*self.bytes)) {
+            scan.clone_from(scanned);
+            scan.push(rest);
+            return;
+        }
+        scan.restart(ANSWER);
+        let end = memmem::find(data, Self::BEFORE).unwrap_or(0);
+        let (opening, rest) = data.split_at(end);
+        scan.push(opening);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(opening);
+        self.scanned = (end > 0).then(|| scan.clone());
+        scan.push(rest);
     }
 }
 

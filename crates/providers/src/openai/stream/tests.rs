@@ -44,6 +44,42 @@ fn plain(path: &str, facts: &RequestFacts, body: &[u8]) -> Reading {
     meter.reading(true)
 }
 
+proptest! {
+    #[test]
+    fn a_beginning_seen_before_changes_no_scan(
+        chunks in proptest::collection::vec(
+            (
+                prop_oneof![
+                    Just(r#"{"model":"m","service_tier":"default","#),
+                    Just(r#"{"model":"m","usage":{"total_tokens":1},"#),
+                    Just(r#"{"model":"\"choices\":","error":{"a":"#),
+                    Just("{"),
+                    Just(""),
+                ],
+                prop_oneof![
+                    Just(r#""choices":[{"delta":{"content":"abc"}}],"usage":null}"#),
+                    Just(r#""choices":[],"usage":{"total_tokens":2}}"#),
+                    Just(r#""choices":[{"delta":{"content":"a\"choices\":b"}}]}"#),
+                    Just(r#""x":1}"#),
+                ],
+            ),
+            0..12,
+        ),
+    ) {
+        let mut opening = Opening::default();
+        let mut scan = JsonScan::new(ANSWER);
+        for (begin, end) in chunks {
+            let data = [begin, end].concat();
+            opening.scan(data.as_bytes(), &mut scan);
+            let plain = JsonScan::of(ANSWER, data.as_bytes());
+            for pattern in 0..ANSWER.len() {
+                prop_assert_eq!(scan.last(pattern), plain.last(pattern), "{}", data);
+                prop_assert_eq!(scan.length(pattern), plain.length(pattern), "{}", data);
+            }
+        }
+    }
+}
+
 const CHAT: &[u8] = include_bytes!("../../../fixtures/openai/chat_stream.sse");
 const RESPONSES: &[u8] = include_bytes!("../../../fixtures/openai/responses_stream.sse");
 
