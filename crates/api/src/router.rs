@@ -1,12 +1,11 @@
 //! From the table of routes to a service.
 
-use axum::{Router, middleware};
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::Router;
 
 use crate::{
     ApiState,
     errors::ApiError,
-    layers::{self, LayerState},
+    layers::{LayerState, Surround},
     routes,
 };
 
@@ -25,30 +24,17 @@ pub fn router(state: ApiState) -> Router {
     with_layers(routes, layer_state).with_state(state)
 }
 
-/// What happens around every handler, innermost first. (Bodies are limited where they are read,
-/// because their limits differ: `extract::read_body`.)
+/// What happens around every handler. (Bodies are limited where they are read, because their limits
+/// differ: `extract::read_body`.)
 fn with_layers<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     state: LayerState,
 ) -> Router<S> {
     routes
-        // Before the layers, so that what matches no route is logged and answered like the rest.
+        // Before the layer, so that what matches no route is logged and answered like the rest.
         .fallback(async || ApiError::route_not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        // A handler that hangs holds memory and a connection: it is given up.
-        .layer(middleware::from_fn_with_state(
-            state.clone(),
-            layers::limit_time,
-        ))
-        // A panic is one failed request, not a lost connection without a word.
-        .layer(CatchPanicLayer::custom(layers::catch_panic))
-        // Outside the two above, so that what they answer is logged and counted too.
-        .layer(middleware::from_fn_with_state(
-            state.clone(),
-            layers::observe,
-        ))
-        // Outermost: names the request for everything inside, and gives every error its body.
-        .layer(middleware::from_fn_with_state(state, layers::envelope))
+        .layer(Surround::new(state))
 }
 
 #[cfg(test)]

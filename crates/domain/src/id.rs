@@ -3,7 +3,7 @@
 //! A generated id is 48 bits of milliseconds followed by 80 random bits, written in Crockford's
 //! base 32 behind its prefix (`req_01ka…`), so ids sort by the time they were made.
 
-use std::{fmt, str::FromStr};
+use std::{cell::RefCell, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -42,6 +42,28 @@ fn base32(value: u128) -> [u8; BASE32_LENGTH] {
     text
 }
 
+/// Thirty-two lower-case hexadecimal digits.
+fn hexadecimal(value: u128) -> [u8; 32] {
+    let mut text = [b'0'; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    text
+}
+
+/// A prefix and the digits behind it, written in one piece.
+fn write_id(f: &mut fmt::Formatter<'_>, prefix: &str, digits: &[u8]) -> fmt::Result {
+    let mut text = [0; 40];
+    let length = prefix.len() + digits.len();
+    let (Some(head), true) = (text.get_mut(..prefix.len()), length <= 40) else {
+        return Err(fmt::Error);
+    };
+    head.copy_from_slice(prefix.as_bytes());
+    text[prefix.len()..length].copy_from_slice(digits);
+    f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
+}
+
 fn parse_base32(text: &str) -> Option<u128> {
     if text.len() != BASE32_LENGTH || text.as_bytes()[0] > b'7' {
         return None;
@@ -57,15 +79,40 @@ fn timed_random(now: Timestamp) -> u128 {
     millis << 80 | u128::from_be_bytes(random_bytes()) >> 48
 }
 
-/// Sixteen bytes from the operating system's generator.
+/// Random bytes that a thread has in stock: names are no secrets, and asking the operating system
+/// for each would cost more than all the rest of making one.
+struct Stock {
+    bytes: [u8; Self::BYTES],
+    used: usize,
+}
+
+impl Stock {
+    const BYTES: usize = 1_024;
+
+    fn take(&mut self) -> [u8; 16] {
+        if self.used + 16 > Self::BYTES {
+            #[expect(
+                clippy::expect_used,
+                reason = "a machine without randomness must not mint identifiers"
+            )]
+            getrandom::fill(&mut self.bytes).expect("the operating system gives random bytes");
+            self.used = 0;
+        }
+        let mut taken = [0; 16];
+        taken.copy_from_slice(&self.bytes[self.used..self.used + 16]);
+        self.used += 16;
+        taken
+    }
+}
+
+/// Sixteen bytes from the operating system's generator, which nobody else gets.
 fn random_bytes() -> [u8; 16] {
-    let mut bytes = [0_u8; 16];
-    #[expect(
-        clippy::expect_used,
-        reason = "a machine without randomness must not mint identifiers"
-    )]
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    thread_local! {
+        static STOCK: RefCell<Stock> = const {
+            RefCell::new(Stock { bytes: [0; Stock::BYTES], used: Stock::BYTES })
+        };
+    }
+    STOCK.with_borrow_mut(Stock::take)
 }
 
 macro_rules! prefixed_id {
@@ -99,8 +146,7 @@ macro_rules! prefixed_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(Self::PREFIX)?;
-                f.write_str(std::str::from_utf8(&base32(self.0)).map_err(|_| fmt::Error)?)
+                write_id(f, Self::PREFIX, &base32(self.0))
             }
         }
 
@@ -236,7 +282,7 @@ impl EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:032x}", Self::PREFIX, self.0)
+        write_id(f, Self::PREFIX, &hexadecimal(self.0))
     }
 }
 
@@ -289,7 +335,7 @@ impl TraceId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write_id(f, "", &hexadecimal(self.0))
     }
 }
 
@@ -336,6 +382,19 @@ mod tests {
             let event = EventId::from_bits(bits);
             prop_assert_eq!(event.to_string().parse::<EventId>().unwrap(), event);
         }
+    }
+
+    #[test]
+    fn no_two_ids_are_the_same() {
+        // More than a thread has in stock, in several threads.
+        let make = || (0..200).map(|_| TraceId::generate()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(make)).collect();
+        let all: Vec<TraceId> = threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap())
+            .collect();
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), 800);
     }
 
     #[test]

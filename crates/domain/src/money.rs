@@ -97,6 +97,10 @@ impl fmt::Display for Money {
         let sign = if self.0 < 0 { "-" } else { "" };
         let nanos = self.0.unsigned_abs();
         let per_dollar = Self::NANOS_PER_DOLLAR.unsigned_abs();
+        // Dividing 128 bits takes far longer, and few amounts need them.
+        if let (Ok(nanos), Ok(per_dollar)) = (u64::try_from(nanos), u64::try_from(per_dollar)) {
+            return write!(f, "{sign}{}.{:09}", nanos / per_dollar, nanos % per_dollar);
+        }
         write!(f, "{sign}{}.{:09}", nanos / per_dollar, nanos % per_dollar)
     }
 }

@@ -1,37 +1,35 @@
-//! The outermost layer: gives a request its names and every error its body.
+//! Outermost: gives a request its names and every error its body.
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
-use diamond_domain::{RequestId, TraceId};
+use diamond_domain::{Clock, RequestId, TraceId};
 use http::{HeaderName, HeaderValue, header};
 
-use super::LayerState;
 use crate::{errors::ApiError, extract::RequestIdentity};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Names the request, and writes the body of whatever error comes back.
-pub async fn envelope(
-    State(state): State<LayerState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Names the request.
+pub fn name(request: &mut Request, clock: &dyn Clock) -> RequestIdentity {
     let trace = request
         .headers()
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok());
     let identity = RequestIdentity {
-        request_id: RequestId::generate(state.clock.now()),
+        request_id: RequestId::generate(clock.now()),
         trace_id: trace
             .and_then(TraceId::from_traceparent)
             .unwrap_or_else(TraceId::generate),
     };
     request.extensions_mut().insert(identity);
-    let mut response = next.run(request).await;
+    identity
+}
+
+/// Writes the body of whatever error comes back, and what stands in every answer.
+pub fn close(mut response: Response, identity: RequestIdentity) -> Response {
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         // Keep what the error's maker said in headers (`allow`, `www-authenticate`).
         let mut headers = std::mem::take(response.headers_mut());
