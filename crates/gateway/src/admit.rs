@@ -100,6 +100,7 @@ pub(crate) async fn admit(
         user_source,
         tags: labels.tags,
         provider: Arc::clone(provider),
+        metrics: Arc::clone(&upstream.metrics),
         route,
         model: inbound
             .facts

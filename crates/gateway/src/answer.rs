@@ -73,7 +73,7 @@ pub(crate) async fn forward(
     if tap.hides() {
         parts.headers.remove(CONTENT_LENGTH);
     }
-    let relay = Relay::metered(
+    let mut relay = Relay::metered(
         Arc::clone(inner),
         Arc::clone(context),
         body,
@@ -81,6 +81,7 @@ pub(crate) async fn forward(
         tap,
         kind,
     );
+    relay.begin().await;
     Ok(Response::from_parts(parts, GatewayBody::relay(relay)))
 }
 

@@ -42,6 +42,7 @@ pub(crate) struct CallContext {
     pub(crate) user_source: UserSource,
     pub(crate) tags: Tags,
     pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) metrics: Arc<observe::ServiceMetrics>,
     pub(crate) route: Route,
     pub(crate) facts: RequestFacts,
     pub(crate) usage_injected: bool,
@@ -135,7 +136,7 @@ impl Call {
             status: None,
             provider_request_id: None,
             response_bytes: 0,
-            gauge: observe::Open::new(context.provider.service()),
+            gauge: context.metrics.open(),
             working: inner.tasks.token(),
         }))))
     }
@@ -310,8 +311,7 @@ impl Open {
         let now = inner.clock.monotonic_nanos();
         let since = |nanos: u64| Duration::from_nanos(nanos.saturating_sub(context.began_nanos));
         let (duration, first_byte) = (since(now), first_byte_nanos.map(since));
-        observe::finished(&observe::Finished {
-            service: context.provider.service(),
+        context.metrics.finished(&observe::Finished {
             operation: context.route.operation,
             outcome,
             duration,

@@ -18,7 +18,8 @@ use crate::{
     attempt,
     call::CallContext,
     failure::Failure,
-    observe, path,
+    observe::{self, ServiceMetrics},
+    path,
     pool::{Place, Pool},
     upstream::{self, Base},
 };
@@ -97,6 +98,7 @@ pub(crate) struct Upstream {
     pub(crate) base: Base,
     /// Where its connections are.
     pub(crate) place: Place,
+    pub(crate) metrics: Arc<ServiceMetrics>,
 }
 
 impl Gateway {
@@ -126,6 +128,7 @@ impl Gateway {
                 provider: Arc::clone(provider),
                 base: base.clone(),
                 place: Place(bases.len()),
+                metrics: Arc::new(ServiceMetrics::new(service)),
             };
             bases.push(base);
             upstreams.insert(service.to_string(), upstream);

@@ -19,7 +19,8 @@
 //! - **Interrupted**: the provider broke off, or said so inside a stream that began well.
 //!
 //! The closing record is durable before the last byte leaves: of a stream the terminal event is
-//! held back, of a body with a length its last piece, of any other body its end. Nothing else waits.
+//! held back, of a body with a length its last piece, of any other body its end. Nothing else waits;
+//! but a short answer that has arrived whole leaves whole, head and body together, behind its record.
 //!
 //! # What is changed on the way
 //! Stripped from requests: hop-by-hop headers, `x-diamond-*`, the caller's credential, what selects

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -191,6 +192,41 @@ impl Relay {
             && self.error.is_none()
     }
 
+    /// Waits for the record of an answer that has arrived whole by now: its head then leaves
+    /// together with its body, which could not leave before. Nothing else waits.
+    pub(crate) async fn begin(&mut self) {
+        poll_fn(|context| self.poll_begin(context)).await;
+    }
+
+    fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.now.is_empty() {
+            match &mut self.metering {
+                Stage::Reading { kind, .. } if *kind != AnswerKind::EventStream => {
+                    if self.poll_upstream(context).is_pending() {
+                        break;
+                    }
+                }
+                Stage::Closing(_) => ready!(self.poll_closing(context)),
+                Stage::Reading { .. } | Stage::Closed => break,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Stage::Closing(closing) = &mut self.metering {
+            let written = ready!(Pin::new(closing).poll(context));
+            self.metering = Stage::Closed;
+            if let Err(error) = written {
+                self.held.clear();
+                self.trailers = None;
+                self.upstream = None;
+                self.error = Some(GatewayBodyError::NotRecorded(error));
+            }
+        }
+        Poll::Ready(())
+    }
+
     fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -206,16 +242,7 @@ impl Relay {
             }
             match &mut self.metering {
                 Stage::Reading { .. } => ready!(self.poll_upstream(context)),
-                Stage::Closing(closing) => match ready!(Pin::new(closing).poll(context)) {
-                    Ok(()) => self.metering = Stage::Closed,
-                    Err(error) => {
-                        self.metering = Stage::Closed;
-                        self.held.clear();
-                        self.trailers = None;
-                        self.upstream = None;
-                        self.error = Some(GatewayBodyError::NotRecorded(error));
-                    }
-                },
+                Stage::Closing(_) => ready!(self.poll_closing(context)),
                 Stage::Closed => {
                     if let Some(bytes) = self.held.pop_front() {
                         return Poll::Ready(Some(Ok(Frame::data(bytes))));

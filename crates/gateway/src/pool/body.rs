@@ -46,7 +46,7 @@ impl UpstreamBody {
 
     fn give_back(&mut self) {
         if let Some((mut line, pool, place)) = self.line.take()
-            && line.is_ready()
+            && line.rest()
         {
             pool.keep(place, line);
         }
@@ -65,13 +65,17 @@ impl Body for UpstreamBody {
         let Some((line, _, _)) = &mut this.line else {
             return Pin::new(&mut this.incoming).poll_frame(context);
         };
-        // What we move ourselves need not wake us.
-        let mut quiet = Context::from_waker(Waker::noop());
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(&mut quiet);
-        if polled.is_pending() {
-            let _ = line.poll_move(context);
-            polled = Pin::new(&mut this.incoming).poll_frame(&mut quiet);
-        }
+        let incoming = &mut this.incoming;
+        let polled = line.poll_with(context, |wire, context| {
+            // What we move ourselves need not wake us.
+            let mut quiet = Context::from_waker(Waker::noop());
+            let polled = Pin::new(&mut *incoming).poll_frame(&mut quiet);
+            if polled.is_ready() {
+                return polled;
+            }
+            wire.poll_move(context);
+            Pin::new(&mut *incoming).poll_frame(&mut quiet)
+        });
         match &polled {
             Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(),
             Poll::Ready(None) => this.give_back(),

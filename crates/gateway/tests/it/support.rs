@@ -584,6 +584,16 @@ pub async fn text(response: Response<Incoming>) -> Bytes {
         .to_bytes()
 }
 
+/// Reads until so many events of the stream are there: what arrives together may come as one piece.
+pub async fn read_events(body: &mut Incoming, number: usize) {
+    let wanted: usize = events_of(SSE)[..number].iter().map(Bytes::len).sum();
+    let mut seen = 0;
+    while seen < wanted {
+        let piece = within(body.frame()).await.unwrap().unwrap();
+        seen += piece.into_data().unwrap().len();
+    }
+}
+
 /// A test that hangs fails with the place where it hangs.
 #[track_caller]
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
