@@ -46,17 +46,16 @@ const DECODABLE: [&str; 5] = ["gzip", "x-gzip", "deflate", "br", "identity"];
 
 /// Takes out of a request what must not reach the provider.
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
-    for name in NOT_FORWARDED {
-        headers.remove(name);
-    }
-    remove_ours(headers);
+    remove_named_by_connection(headers);
+    remove_all(headers, |name| {
+        HOP_BY_HOP.contains(name) || NOT_FORWARDED.contains(name) || is_ours(name)
+    });
 }
 
 /// Takes out of an answer what speaks of the provider's connection.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
-    remove_ours(headers);
+    remove_named_by_connection(headers);
+    remove_all(headers, |name| HOP_BY_HOP.contains(name) || is_ours(name));
 }
 
 /// Asks for what can be metered only: nothing but plain bytes when a chunk must be taken out.
@@ -88,7 +87,7 @@ pub(crate) fn limit_encodings(headers: &mut HeaderMap, plain_only: bool) {
     headers.insert(ACCEPT_ENCODING, value);
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
+fn remove_named_by_connection(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)
@@ -101,18 +100,15 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
 }
 
-fn remove_ours(headers: &mut HeaderMap) {
-    let ours: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with(OURS))
-        .cloned()
-        .collect();
-    for name in ours {
+fn is_ours(name: &HeaderName) -> bool {
+    name.as_str().starts_with(OURS)
+}
+
+/// Looks at what is there, which is less than what could be.
+fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    while let Some(name) = headers.keys().find(|name| goes(name)).cloned() {
         headers.remove(name);
     }
 }

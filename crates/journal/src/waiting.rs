@@ -93,3 +93,34 @@ fn this_thread() -> usize {
         number.get()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_goes_away_takes_nobody_along() {
+        for gone in 0..3 {
+            let mut waiters = Waiters::default();
+            let mut waiting: Vec<_> = (0..3).map(|_| waiters.add(1)).collect();
+            let mut early = waiters.add(2);
+            drop(waiting.remove(gone));
+            waiters.take_until(1).tell();
+            // The one that is told tells the other.
+            let mut told = 0;
+            for _ in 0..2 {
+                waiting.retain_mut(|waiter| match waiter.try_recv() {
+                    Ok(answer) => {
+                        assert!(answer.is_ok());
+                        told += 1;
+                        false
+                    }
+                    Err(_) => true,
+                });
+            }
+            assert_eq!(told, 2);
+            assert!(early.try_recv().is_err(), "not durable yet");
+            assert_eq!(waiters.len(), 1);
+        }
+    }
+}

@@ -17,6 +17,10 @@ use tower::ServiceExt;
 const GATEWAY_PREFIX: &str = "/gateway/";
 /// Under this keys are handed out.
 const KEYS_PREFIX: &str = "/api/keys/";
+/// Where usage is reported.
+const USAGE_PATH: &str = "/api/usage";
+/// A report as long as this is many reports.
+const LIGHT_BYTES_MAX: u64 = 16 << 10;
 
 /// What requests are sent to.
 #[derive(Clone)]
@@ -48,10 +52,9 @@ impl Front {
                 .map(FrontBody::Gateway);
         }
         request.extensions_mut().insert(PeerAddress(peer.ip()));
-        let hands_out =
-            request.method() == Method::POST && request.uri().path().starts_with(KEYS_PREFIX);
+        let light = is_light(&request);
         let answer = self.api.oneshot(request.map(axum::body::Body::new));
-        let answered = if hands_out {
+        let answered = if light {
             answer.await
         } else {
             // It ends with the connection that waits for it.
@@ -65,6 +68,18 @@ impl Front {
             Err(never) => match never {},
         }
     }
+}
+
+/// Whether a request of the API takes so little that it holds up nobody's stream, and comes so
+/// often that handing it to another thread would cost more than answering it.
+fn is_light<B: Body>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    let is_short = || {
+        let length = request.body().size_hint().upper();
+        length.is_some_and(|length| length <= LIGHT_BYTES_MAX)
+    };
+    request.method() == Method::POST
+        && (path.starts_with(KEYS_PREFIX) || path == USAGE_PATH && is_short())
 }
 
 /// The caller's address behind a proxy: the last one in `x-forwarded-for`, which the proxy itself
