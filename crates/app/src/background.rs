@@ -1,7 +1,7 @@
 //! What goes on beside the requests: following the change log, writing down alarms, anchoring the
 //! audit chain, keeping the last use of tokens.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use diamond_domain::{Alarm, AlarmCode};
 use diamond_usage::AuditVerdict;
@@ -22,6 +22,12 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How soon a database that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a node is left alone after its start, before it looks after itself. Longer than the
+/// allocator keeps what was freed.
+const SETTLE_AFTER: Duration = Duration::from_millis(1_500);
+/// How often memory that is not needed any more is given back.
+const RETURN_MEMORY_EVERY: Duration = Duration::from_secs(30);
+
 impl App {
     /// Starts the background work on the task tracker; it ends when `stop` is cancelled, after a
     /// last round of each.
@@ -32,6 +38,7 @@ impl App {
         tasks.spawn(anchor_audit(self.clone(), stop.clone()));
         tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
         tasks.spawn(keep_registered(self.clone(), stop.clone()));
+        tasks.spawn(settle(self.clone(), stop.clone()));
     }
 }
 
@@ -140,6 +147,43 @@ async fn anchor_audit(app: App, stop: CancellationToken) {
         Ok(())
     })
     .await;
+}
+
+/// Once the first requests had their way: sees whether every stored key opens, so that a damaged one
+/// is known before somebody needs it, and gives back the memory that the start has used.
+async fn settle(app: App, stop: CancellationToken) {
+    let mut pause = SETTLE_AFTER;
+    let mut checked = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+        let keyring = Arc::clone(&app.parts().keyring);
+        let work = tokio::task::spawn_blocking(move || {
+            if !checked {
+                // Each has raised its alarm.
+                let damaged = keyring.count_damaged();
+                if damaged > 0 {
+                    tracing::error!(damaged, "stored keys cannot be opened");
+                }
+            }
+            return_memory();
+        });
+        // It has nothing to say.
+        let _ = work.await;
+        checked = true;
+        pause = RETURN_MEMORY_EVERY;
+    }
+}
+
+/// The allocator gives back what has been free for a while when a thread ends; a quiet server has
+/// no other occasion.
+fn return_memory() {
+    let thread = std::thread::Builder::new().name("return-memory".to_owned());
+    let ended = thread.spawn(|| drop(std::hint::black_box(Box::new(0_u8))));
+    // Without a thread it is tried again later.
+    let _ = ended.map(std::thread::JoinHandle::join);
 }
 
 async fn keep_last_uses(app: App, stop: CancellationToken) {

@@ -14,6 +14,7 @@ mod context;
 mod error;
 mod health;
 mod keys;
+mod loading;
 mod outbound;
 mod page;
 mod repair;

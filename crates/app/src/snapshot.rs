@@ -1,5 +1,5 @@
-//! Keeps the tables in memory as the control database says: everything once at the start, then
-//! change after change.
+//! Keeps the tables in memory as the control database says: everything once at the start
+//! (`loading.rs`), then change after change.
 
 use std::{
     sync::{
@@ -11,12 +11,12 @@ use std::{
 
 use diamond_admission::{Admission, CutTarget, TenantPolicy, TokenHash, TokenRecord};
 use diamond_db::{
-    ChangeSubject, Db, KeyVersionRow, Revocation, RevocationAcknowledgement, RevocationTarget,
+    ChangeSubject, Db, KeyVersionState, Revocation, RevocationAcknowledgement, RevocationTarget,
     Tenant, TenantStatus, TokenRow, system,
 };
 use diamond_domain::{
     Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, NodeId, RevocationId, SecretKind, SecretName,
-    SecretValue, SecretVersion, VersionState,
+    SecretValue, VersionState,
 };
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
@@ -24,16 +24,16 @@ use tokio::sync::Mutex;
 
 use crate::{AlarmRecorder, AppError};
 
-/// How many rows or changes are read at a time.
+/// How many changes are read at a time.
 const PAGE: u32 = 1_000;
 
 /// Feeds admission and keyring from the change log.
 pub struct Snapshot {
-    db: Db,
-    secrets: Arc<dyn SecretStore>,
-    admission: Arc<Admission>,
-    keyring: Arc<Keyring>,
-    alarms: Arc<AlarmRecorder>,
+    pub(crate) db: Db,
+    pub(crate) secrets: Arc<dyn SecretStore>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) alarms: Arc<AlarmRecorder>,
     clock: Arc<dyn Clock>,
     node: NodeId,
     /// The lock makes one reader of the log at a time, so changes are applied in their order.
@@ -158,38 +158,6 @@ impl Snapshot {
         (at > 0).then(|| Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(at)))
     }
 
-    async fn load(&self) -> Result<(), AppError> {
-        let mut after = None;
-        loop {
-            let tenants = system::load_tenants(&self.db, after.as_ref(), PAGE).await?;
-            let Some(last) = tenants.last() else { break };
-            after = Some(last.id.clone());
-            for tenant in &tenants {
-                self.admission.upsert_tenant(policy(tenant));
-            }
-        }
-        let mut after = None;
-        loop {
-            let tokens = system::load_tokens(&self.db, after, PAGE).await?;
-            let Some(last) = tokens.last() else { break };
-            after = Some(last.id);
-            for token in &tokens {
-                self.take_token(token);
-            }
-        }
-        let mut after: Option<(SecretName, SecretVersion)> = None;
-        loop {
-            let position = after.as_ref().map(|(name, version)| (name, *version));
-            let versions = system::load_key_versions(&self.db, position, PAGE).await?;
-            let Some(last) = versions.last() else { break };
-            after = Some((last.name.clone(), last.version));
-            for version in &versions {
-                self.take_key(version).await?;
-            }
-        }
-        Ok(())
-    }
-
     async fn apply(&self, subject: ChangeSubject) -> Result<(), AppError> {
         match subject {
             ChangeSubject::Tenant(id) => match diamond_db::tenants::get(&self.db, &id).await? {
@@ -197,37 +165,28 @@ impl Snapshot {
                 None => self.admission.remove_tenant(&id),
             },
             ChangeSubject::Token(id) => match system::load_token(&self.db, id).await? {
-                Some(token) => self.take_token(&token),
+                Some(token) => take_token(&self.admission, &token),
                 None => self.admission.remove_token(id),
             },
             ChangeSubject::Key(name) => {
                 for version in system::load_key_versions_of(&self.db, &name).await? {
-                    self.take_key(&version).await?;
+                    self.take_key(&KeyVersionState {
+                        name: version.name,
+                        version: version.version,
+                        state: version.state,
+                        payer: version.payer,
+                    })
+                    .await?;
                 }
             }
         }
         Ok(())
     }
 
-    fn take_token(&self, row: &TokenRow) {
-        match record(row) {
-            Ok(record) => self.admission.upsert_token(record),
-            Err(reason) => {
-                // A restriction that cannot be read must not become no restriction.
-                tracing::error!(token.id = %row.id, %reason, "an access token is left out");
-                self.admission.remove_token(row.id);
-            }
-        }
-    }
-
     /// Brings one version into the keyring. Management credentials never enter it: nothing on the
     /// hot path may use them.
-    async fn take_key(&self, row: &KeyVersionRow) -> Result<(), AppError> {
-        let hot = matches!(
-            row.name.kind(),
-            SecretKind::Dedicated | SecretKind::Customer
-        );
-        if !hot {
+    pub(crate) async fn take_key(&self, row: &KeyVersionState) -> Result<(), AppError> {
+        if !is_hot(&row.name) {
             return Ok(());
         }
         match row.state {
@@ -247,7 +206,7 @@ impl Snapshot {
                     Err(error @ SecretError::Unavailable(_)) => return Err(error.into()),
                     // One damaged value must not take down the other 50,000.
                     Err(error) => {
-                        self.raise_unreadable(&row.name, &error);
+                        raise_unreadable(&self.alarms, &row.name, &error);
                         None
                     }
                 };
@@ -269,18 +228,34 @@ impl Snapshot {
             }
         }
     }
+}
 
-    fn raise_unreadable(&self, name: &SecretName, error: &SecretError) {
-        self.alarms.raise(Alarm {
-            code: AlarmCode::UnreadableSecret,
-            tenant: name.tenant().cloned(),
-            subject: name.to_string(),
-            detail: format!("{error}; put the key again, and look for who changed the store"),
-        });
+pub(crate) fn take_token(admission: &Admission, row: &TokenRow) {
+    match record(row) {
+        Ok(record) => admission.upsert_token(record),
+        Err(reason) => {
+            // A restriction that cannot be read must not become no restriction.
+            tracing::error!(token.id = %row.id, %reason, "an access token is left out");
+            admission.remove_token(row.id);
+        }
     }
 }
 
-fn policy(tenant: &Tenant) -> TenantPolicy {
+/// Management credentials are not: nothing on the hot path may use them.
+pub(crate) fn is_hot(name: &SecretName) -> bool {
+    matches!(name.kind(), SecretKind::Dedicated | SecretKind::Customer)
+}
+
+pub(crate) fn raise_unreadable(alarms: &AlarmRecorder, name: &SecretName, error: &SecretError) {
+    alarms.raise(Alarm {
+        code: AlarmCode::UnreadableSecret,
+        tenant: name.tenant().cloned(),
+        subject: name.to_string(),
+        detail: format!("{error}; put the key again, and look for who changed the store"),
+    });
+}
+
+pub(crate) fn policy(tenant: &Tenant) -> TenantPolicy {
     TenantPolicy {
         id: tenant.id.clone(),
         tier: tenant.tier,

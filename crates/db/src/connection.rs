@@ -149,13 +149,15 @@ const POSTGRES_SESSION: &str = "SET synchronous_commit = on;
     SET idle_in_transaction_session_timeout = '30s'";
 
 /// `busy_timeout` comes first: turning on the write-ahead log needs the file for itself for a
-/// moment. `secure_delete` overwrites what is deleted, so that a destroyed value is gone.
+/// moment. `secure_delete` overwrites what is deleted, so that a destroyed value is gone. Each
+/// connection's cache is small: the hot path reads memory of our own, the rest the system's cache.
 async fn set_up_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     const SESSION: &str = "PRAGMA busy_timeout = 10000;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;
         PRAGMA foreign_keys = ON;
-        PRAGMA secure_delete = ON";
+        PRAGMA secure_delete = ON;
+        PRAGMA cache_size = -512";
     const ATTEMPTS: u32 = 50;
     for _ in 1..ATTEMPTS {
         match connection.execute(SESSION).await {

@@ -11,6 +11,7 @@ mod error;
 mod migration;
 mod reading;
 mod transaction;
+mod whole;
 
 pub mod alarms;
 pub mod anchors;
@@ -35,3 +36,4 @@ pub use nodes::NodeRow;
 pub use revocations::{Revocation, RevocationAcknowledgement, RevocationTarget};
 pub use tenants::{Tenant, TenantStatus};
 pub use tokens::TokenRow;
+pub use whole::{KeyVersionState, SealedTexts};

@@ -4,14 +4,14 @@
 //! [`changes_after`] tells, reading each subject again: a row that was loaded newer than its change
 //! is read twice, never missed.
 
-use diamond_domain::{Alarm, NodeId, RevocationId, SecretName, SecretVersion, TenantId, TokenId};
+use diamond_domain::{Alarm, NodeId, RevocationId, SecretName, TokenId};
 use jiff::Timestamp;
 
 use crate::{
-    AuditAnchor, Change, Db, DbError, KeyVersionRow, NodeRow, Revocation,
-    RevocationAcknowledgement, Tenant, TokenRow, alarms, anchors, key_versions, nodes,
+    AuditAnchor, Change, Db, DbError, KeyVersionRow, KeyVersionState, NodeRow, Revocation,
+    RevocationAcknowledgement, SealedTexts, Tenant, TokenRow, alarms, anchors, key_versions, nodes,
     reading::{Reading, to_number},
-    revocations, tenants, tokens,
+    revocations, tokens, whole,
 };
 
 /// The changes behind `sequence`, in order, at most `limit`.
@@ -41,40 +41,44 @@ pub async fn last_change(db: &Db) -> Result<u64, DbError> {
     Reading(&row).number("sequence")
 }
 
-/// All tenants by id, a page at a time.
+/// All tenants, in no order.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn load_tenants(
-    db: &Db,
-    after: Option<&TenantId>,
-    limit: u32,
-) -> Result<Vec<Tenant>, DbError> {
-    tenants::page_of_all(db, after, limit).await
+pub async fn load_tenants(db: &Db) -> Result<Vec<Tenant>, DbError> {
+    whole::tenants(db).await
 }
 
-/// All tokens by id, a page at a time.
+/// All tokens, in no order.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn load_tokens(
-    db: &Db,
-    after: Option<TokenId>,
-    limit: u32,
-) -> Result<Vec<TokenRow>, DbError> {
-    tokens::page_of_all(db, after, limit).await
+pub async fn load_tokens(db: &Db) -> Result<Vec<TokenRow>, DbError> {
+    whole::tokens(db).await
 }
 
-/// All versions of all secrets by name and version, a page at a time.
+/// All versions of all secrets, in no order.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn load_key_versions(
-    db: &Db,
-    after: Option<(&SecretName, SecretVersion)>,
-    limit: u32,
-) -> Result<Vec<KeyVersionRow>, DbError> {
-    key_versions::page_of_all(db, after, limit).await
+pub async fn load_key_versions(db: &Db) -> Result<Vec<KeyVersionState>, DbError> {
+    whole::key_versions(db).await
+}
+
+/// Every owner's wrapped data key, for the crate `secrets`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_data_keys(db: &Db) -> Result<SealedTexts, DbError> {
+    whole::data_keys(db).await
+}
+
+/// Every sealed value, for the crate `secrets`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_sealed_values(db: &Db) -> Result<SealedTexts, DbError> {
+    whole::sealed_values(db).await
 }
 
 /// The token that a change names.

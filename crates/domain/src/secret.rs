@@ -241,10 +241,11 @@ impl FromStr for VersionState {
 
 /// What is known of a key at its provider. Never "dead until restart": every verdict but `Invalid`
 /// passes by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum KeyHealth {
     /// Works, as far as we know.
+    #[default]
     Ok,
     /// The provider asks us to slow down until then.
     Limited {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use papaya::HashMap;
 use parking_lot::Mutex;
 
-use crate::{NoKey, PinnedKey, SourceState, Tried, version::Version};
+use crate::{ClosedValue, NoKey, PinnedKey, SourceState, Tried, version::Version};
 
 /// A version of a key, as it is put into the keyring.
 #[derive(Debug, Clone)]
@@ -27,6 +27,20 @@ pub struct KeyEntry {
     pub version: SecretVersion,
     /// The key itself.
     pub value: SecretValue,
+    /// Where it is in its life.
+    pub state: VersionState,
+    /// Who pays the provider for what is done with it.
+    pub payer: Payer,
+}
+
+/// A version whose value is opened when it is first used.
+pub struct ClosedEntry {
+    /// The secret.
+    pub name: SecretName,
+    /// The number of the version.
+    pub version: SecretVersion,
+    /// What opens to the key.
+    pub value: Box<dyn ClosedValue>,
     /// Where it is in its life.
     pub state: VersionState,
     /// Who pays the provider for what is done with it.
@@ -62,22 +76,62 @@ impl Keyring {
     /// version's value never changes) and moves to the entry's state.
     pub fn upsert(&self, entry: KeyEntry) {
         let _writing = self.slots.write.lock();
-        let present = self.slots.find(&entry.name, entry.version);
-        if let Some(version) = present.filter(|version| !version.removed()) {
-            return version.set_state(entry.state);
+        if self.moved(&entry.name, entry.version, entry.state) {
+            return;
         }
         let added = Arc::new(Version::new(
-            entry.name.clone(),
+            entry.name,
             entry.version,
             entry.value,
             entry.state,
             entry.payer,
         ));
-        self.slots.replace(&entry.name, |versions| {
-            versions.retain(|version| version.version != added.version);
-            versions.push(added);
-            versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.version));
-        });
+        self.slots.add(added);
+    }
+
+    /// Takes many versions in, as [`Keyring::upsert`] does, at what it costs to take in many.
+    pub fn fill(&self, entries: Vec<ClosedEntry>) {
+        let _writing = self.slots.write.lock();
+        let slots = self.slots.versions.pin();
+        slots.reserve(entries.len());
+        for entry in entries {
+            let alone = !slots.contains_key(&entry.name);
+            if !alone && self.moved(&entry.name, entry.version, entry.state) {
+                continue;
+            }
+            let name = entry.name.clone();
+            let added = Arc::new(Version::closed(
+                entry.name,
+                entry.version,
+                entry.value,
+                entry.state,
+                entry.payer,
+            ));
+            if alone {
+                slots.insert(name, Arc::from([added]));
+            } else {
+                self.slots.add(added);
+            }
+        }
+    }
+
+    /// Opens every value that was never used, and lets go of it again: one that is damaged is told
+    /// before somebody needs it. How many are. Takes as long as opening them all.
+    #[must_use]
+    pub fn count_damaged(&self) -> usize {
+        let slots = self.slots.versions.pin();
+        let versions = slots.values().flat_map(|versions| versions.iter());
+        versions.filter(|version| !version.try_open()).count()
+    }
+
+    /// Whether the version was here already, and has moved to the state. The write lock is held.
+    fn moved(&self, name: &SecretName, version: SecretVersion, state: VersionState) -> bool {
+        let present = self.slots.find(name, version);
+        let present = present.filter(|version| !version.removed());
+        present.is_some_and(|version| {
+            version.set_state(state);
+            true
+        })
     }
 
     /// Moves a version to a state. A revoked one stays revoked; an unknown one is nobody's concern.
@@ -212,6 +266,11 @@ impl Keyring {
                 }
                 KeyHealth::Ok | KeyHealth::Limited { .. } | KeyHealth::Suspect => {}
             }
+            // Opened before it is pinned: what does not open is not given.
+            if version.value().expose().is_empty() {
+                let version = version.version;
+                return Err(SourceState::Invalid { version });
+            }
             looked();
             // Between the look and the pin the version may have been retired or revoked: look again.
             if !version.try_pin(state) {
@@ -269,6 +328,16 @@ impl Slots {
         versions.find(|found| found.version == version).cloned()
     }
 
+    /// Puts a version among those of its secret; the write lock is held.
+    fn add(&self, added: Arc<Version>) {
+        let name = added.name.clone();
+        self.replace(&name, |versions| {
+            versions.retain(|version| version.version != added.version);
+            versions.push(added);
+            versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.version));
+        });
+    }
+
     /// Takes a removed version off its list, unless another took its place.
     pub(crate) fn forget(&self, forgotten: &Arc<Version>) {
         let _writing = self.write.lock();
@@ -290,6 +359,12 @@ impl Slots {
         } else {
             slots.insert(name.clone(), versions.into());
         }
+    }
+}
+
+impl fmt::Debug for ClosedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClosedEntry({} {:?})", self.name, self.version)
     }
 }
 

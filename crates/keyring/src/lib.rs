@@ -5,7 +5,7 @@
 //! comes in through [`Keyring::report`]. The port [`KeyRepair`] is whom to ask for a new key when a
 //! provider refuses one.
 //!
-//! This crate does no I/O: values are put into it.
+//! This crate does no I/O: values are put into it, open or as something that opens at the first use.
 
 mod health;
 mod keyring;
@@ -14,7 +14,8 @@ mod pinned;
 mod repair;
 mod version;
 
-pub use keyring::{KeyEntry, Keyring};
+pub use keyring::{ClosedEntry, KeyEntry, Keyring};
 pub use no_key::{NoKey, SourceState, Tried};
 pub use pinned::PinnedKey;
 pub use repair::{KeyRepair, RepairError};
+pub use version::ClosedValue;

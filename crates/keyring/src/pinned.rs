@@ -26,7 +26,7 @@ impl PinnedKey {
     /// The key itself.
     #[must_use]
     pub fn value(&self) -> &SecretValue {
-        &self.version.value
+        self.version.value()
     }
 
     /// Which version of the secret it is.

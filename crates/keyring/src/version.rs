@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use diamond_domain::{KeyHealth, Payer, SecretName, SecretValue, SecretVersion, VersionState};
@@ -51,13 +54,30 @@ impl Control {
     }
 }
 
+/// A value that is not opened before it is needed. Opening waits for nobody.
+pub trait ClosedValue: Send + Sync {
+    /// The value of this version; `None` when it does not open, which whoever answers this has
+    /// then told to whom it concerns.
+    fn open(&self, name: &SecretName, version: SecretVersion) -> Option<SecretValue>;
+}
+
 /// A version: its number, value and payer never change.
+///
+/// Most versions are never used between two starts, and there are many: what only one in use needs
+/// is made when it is.
 pub(crate) struct Version {
     pub(crate) name: SecretName,
     pub(crate) version: SecretVersion,
-    pub(crate) value: SecretValue,
     pub(crate) payer: Payer,
     control: AtomicU64,
+    closed: Option<Box<dyn ClosedValue>>,
+    used: OnceLock<Box<Used>>,
+}
+
+#[derive(Default)]
+struct Used {
+    /// Blank once it is known not to open.
+    value: OnceLock<SecretValue>,
     health: RwLock<KeyHealth>,
     unpinned: Notify,
 }
@@ -70,14 +90,69 @@ impl Version {
         state: VersionState,
         payer: Payer,
     ) -> Self {
+        let used = Used {
+            value: value.into(),
+            ..Used::default()
+        };
         Self {
             name,
             version,
-            value,
             payer,
             control: AtomicU64::new(Control::new(state).0),
-            health: RwLock::new(KeyHealth::Ok),
-            unpinned: Notify::new(),
+            closed: None,
+            used: OnceLock::from(Box::new(used)),
+        }
+    }
+
+    pub(crate) fn closed(
+        name: SecretName,
+        version: SecretVersion,
+        value: Box<dyn ClosedValue>,
+        state: VersionState,
+        payer: Payer,
+    ) -> Self {
+        Self {
+            name,
+            version,
+            payer,
+            control: AtomicU64::new(Control::new(state).0),
+            closed: Some(value),
+            used: OnceLock::new(),
+        }
+    }
+
+    fn used(&self) -> &Used {
+        self.used.get_or_init(Box::default)
+    }
+
+    /// The value, opened now if it was not; blank when it does not open.
+    pub(crate) fn value(&self) -> &SecretValue {
+        let blank = || SecretValue::new(String::new());
+        self.used().value.get_or_init(|| {
+            let closed = self.closed.as_ref();
+            let opened = closed.and_then(|closed| closed.open(&self.name, self.version));
+            opened.unwrap_or_else(|| {
+                *self.used().health.write() = KeyHealth::Invalid;
+                blank()
+            })
+        })
+    }
+
+    /// Sees whether a closed value would open, without keeping it; if not, the key does not work.
+    pub(crate) fn try_open(&self) -> bool {
+        let opened = self
+            .used
+            .get()
+            .is_some_and(|used| used.value.get().is_some());
+        match &self.closed {
+            Some(closed) if !opened => {
+                closed.open(&self.name, self.version).is_some() || {
+                    // Told already, and not to be told again at the first use.
+                    *self.used().health.write() = KeyHealth::Invalid;
+                    false
+                }
+            }
+            _ => true,
         }
     }
 
@@ -135,7 +210,7 @@ impl Version {
         let before = Control(self.control.fetch_sub(1, Ordering::SeqCst));
         let last = before.pins() == 1;
         if last {
-            self.unpinned.notify_waiters();
+            self.used().unpinned.notify_waiters();
         }
         last && before.removed()
     }
@@ -143,7 +218,7 @@ impl Version {
     /// Resolves when there are no pins.
     pub(crate) async fn drained(&self) {
         loop {
-            let unpinned = self.unpinned.notified();
+            let unpinned = self.used().unpinned.notified();
             let mut unpinned = std::pin::pin!(unpinned);
             // Registered before the count is read: the last unpin cannot slip in between.
             unpinned.as_mut().enable();
@@ -155,16 +230,18 @@ impl Version {
     }
 
     pub(crate) fn health(&self, now: Timestamp) -> KeyHealth {
-        health::in_force(*self.health.read(), now)
+        let known = self.used.get().map(|used| *used.health.read());
+        health::in_force(known.unwrap_or_default(), now)
     }
 
     pub(crate) fn report(&self, reported: KeyHealth, now: Timestamp) {
         // Nearly every report says that all is well with a key that was well: readers of a busy key
         // must not be held up by that.
-        if reported == KeyHealth::Ok && *self.health.read() == KeyHealth::Ok {
+        let known = &self.used().health;
+        if reported == KeyHealth::Ok && *known.read() == KeyHealth::Ok {
             return;
         }
-        let mut health = self.health.write();
+        let mut health = known.write();
         *health = health::after_report(*health, reported, now);
     }
 

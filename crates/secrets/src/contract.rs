@@ -18,6 +18,7 @@ use crate::{Precondition, SecretError, SecretStore};
 pub async fn run(store: &dyn SecretStore) {
     values_read_back_by_number(store).await;
     what_is_not_there_is_missing(store).await;
+    what_is_kept_is_what_is_read(store).await;
     preconditions_are_kept(store).await;
     a_request_makes_one_version(store).await;
     a_request_of_another_tenant_is_another_request(store).await;
@@ -26,6 +27,43 @@ pub async fn run(store: &dyn SecretStore) {
     of_racing_puts_one_succeeds(store).await;
     racing_puts_without_precondition_all_succeed(store).await;
     a_racing_request_makes_one_version(store).await;
+}
+
+async fn what_is_kept_is_what_is_read(store: &dyn SecretStore) {
+    let (one, other) = (
+        name("ai-openai-contract-kept"),
+        name("ai-hume-contract-kept"),
+    );
+    for (secret, text) in [(&one, "first"), (&one, "second"), (&other, "another")] {
+        let (value, request) = (value(text), format!("kept/{text}"));
+        let put = store.put(secret, &value, Precondition::None, &request);
+        put.await.unwrap();
+    }
+    store.destroy(&one, number(1)).await.unwrap();
+    let Some(kept) = store.keep_all().await.unwrap() else {
+        return;
+    };
+    let mut index = kept.index();
+    for (secret, version, text) in [(&one, 2, "second"), (&other, 1, "another")] {
+        let kept = index.get(secret, number(version)).unwrap();
+        let opened = kept.open(secret, number(version));
+        assert_eq!(opened.unwrap().expose(), text);
+    }
+    for (secret, version) in [(&one, 1), (&one, 3), (&other, 2)] {
+        assert!(
+            index.get(secret, number(version)).is_none(),
+            "{secret} {version}"
+        );
+    }
+    // It opens as nothing else than what it was sealed for.
+    let kept = index.get(&one, number(2)).unwrap();
+    for (secret, version) in [(&one, 3), (&other, 2)] {
+        let opened = kept.open(secret, number(version));
+        assert!(
+            matches!(opened, Err(SecretError::Tampered { .. })),
+            "{secret} {version}"
+        );
+    }
 }
 
 fn name(text: &str) -> SecretName {

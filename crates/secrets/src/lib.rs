@@ -6,11 +6,13 @@
 //! key is never in the database, so the database alone, or its backup, opens nothing.
 
 pub mod contract;
+mod kept;
 mod key;
 mod master;
 mod sealed;
 mod store;
 
+pub use kept::{KeptIndex, KeptValue, KeptValues};
 pub use key::SecretKey;
 pub use master::{KeyWrapper, MasterKey, MasterKeyError, MasterKeySource, WrapError};
 pub use sealed::SealedStore;

@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use diamond_domain::{SecretName, SecretValue, SecretVersion};
 use jiff::Timestamp;
 
+use crate::KeptValues;
+
 /// What must hold for a put to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
@@ -92,6 +94,8 @@ pub enum SecretError {
 /// **Get** returns exactly what was put or an error; never another secret's value, another
 /// version's, or a damaged one.
 ///
+/// **What is kept** opens to exactly what a get of the same version answers, or to an error.
+///
 /// **Destroy** removes the value for good and keeps the number. Repeating it changes nothing.
 #[async_trait]
 pub trait SecretStore: Send + Sync {
@@ -110,6 +114,12 @@ pub trait SecretStore: Send + Sync {
         name: &SecretName,
         version: SecretVersion,
     ) -> Result<SecretValue, SecretError>;
+
+    /// Fetches every value at once, still sealed, for keeping in memory; `None` when the store has
+    /// no better way than [`SecretStore::get`] for each.
+    async fn keep_all(&self) -> Result<Option<KeptValues>, SecretError> {
+        Ok(None)
+    }
 
     /// Lists the versions, oldest first; empty when there is no such secret.
     async fn versions(&self, name: &SecretName) -> Result<Vec<StoredVersion>, SecretError>;

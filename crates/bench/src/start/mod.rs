@@ -29,7 +29,7 @@ use crate::{
 use installation::KeyHolder;
 
 /// How long after its first answers a server is left alone before its memory is looked at.
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(4);
 /// How often a server that starts is asked.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Nobody calls a provider here.

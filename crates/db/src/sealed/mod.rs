@@ -7,6 +7,8 @@ mod versions;
 use diamond_domain::{SecretName, SecretVersion, TenantId};
 use jiff::Timestamp;
 
+use crate::DbError;
+
 pub use keys::{create_data_key, create_settings, data_key, settings};
 pub use versions::{append, destroy, newest, request, version_of, versions};
 
@@ -32,6 +34,19 @@ impl std::fmt::Display for Owner {
         match self {
             Self::Platform => f.write_str("platform"),
             Self::Tenant(tenant) => write!(f, "tenant:{tenant}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Owner {
+    type Err = DbError;
+
+    fn from_str(text: &str) -> Result<Self, DbError> {
+        let damaged = || DbError::corrupt("column owner");
+        match text.strip_prefix("tenant:") {
+            None if text == "platform" => Ok(Self::Platform),
+            None => Err(damaged()),
+            Some(tenant) => tenant.parse().map(Self::Tenant).map_err(|_| damaged()),
         }
     }
 }

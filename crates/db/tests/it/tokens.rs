@@ -1,12 +1,13 @@
 use diamond_db::{DbError, operator, system, tokens};
 
-use crate::support::{Place, at, tenant_id, token, with_two_tenants};
+use crate::support::{Place, at, tenant, tenant_id, token, with_two_tenants};
 
 on_both!(
     a_token_reads_back_as_written,
     a_stranger_neither_sees_nor_revokes_a_token,
     revoking_twice_keeps_the_first_time,
     pages_hold_every_token_once,
+    a_start_reads_every_token_as_it_is,
     last_uses_only_move_forward,
     a_token_needs_its_tenant_and_a_hash_of_its_own,
 );
@@ -87,7 +88,7 @@ async fn pages_hold_every_token_once(place: &Place) {
     }
     assert_eq!(seen, of_tenant);
     let mut seen = Vec::new();
-    while let page = system::load_tokens(&db, seen.last().copied(), 4)
+    while let page = operator::list_tokens(&db, seen.last().copied(), 4)
         .await
         .unwrap()
         && !page.is_empty()
@@ -95,6 +96,28 @@ async fn pages_hold_every_token_once(place: &Place) {
         seen.extend(page.into_iter().map(|token| token.id));
     }
     assert_eq!(seen, of_all);
+}
+
+async fn a_start_reads_every_token_as_it_is(place: &Place) {
+    let db = with_two_tenants(place).await;
+    let mut odd = token(Some("coaching"), 1);
+    odd.purpose = "tabs\tand\nlines, \\n and 'quotes'\r".into();
+    odd.user = Some("a\\user".parse().unwrap());
+    odd.services = Some(Vec::new());
+    odd.revoked_at = Some(at(7));
+    let mut plain = token(None, 2);
+    plain.services = None;
+    plain.user = None;
+    for written in [&odd, &plain] {
+        tokens::insert(&db, written).await.unwrap();
+    }
+    let mut read = system::load_tokens(&db).await.unwrap();
+    read.sort_by_key(|token| token.id);
+    assert_eq!(read, [odd, plain]);
+
+    let mut read = system::load_tenants(&db).await.unwrap();
+    read.sort_by(|one, other| one.id.cmp(&other.id));
+    assert_eq!(read, [tenant("coaching"), tenant("coaching-eu")]);
 }
 
 async fn last_uses_only_move_forward(place: &Place) {

@@ -5,6 +5,7 @@
     reason = "a helper of tests fails its test by panicking"
 )]
 
+mod closed;
 mod drain;
 mod life;
 mod resolution;

@@ -17,7 +17,7 @@ pub(super) fn framed<T: AsRef<[u8]>>(parts: &[T]) -> Vec<u8> {
 }
 
 /// The binding of a secret's value.
-pub(super) fn of_value(
+pub(crate) fn of_value(
     installation: InstallationId,
     name: &SecretName,
     version: SecretVersion,

@@ -6,10 +6,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use diamond_db::sealed::{self, Owner};
+use diamond_db::{
+    sealed::{self, Owner},
+    system,
+};
 
 use super::{SealedStore, binding, from_db};
-use crate::{SecretError, SecretKey, WrapError};
+use crate::{SecretError, SecretKey, WrapError, kept::OwnerKey};
 
 const WHAT: &str = "an owner's data key";
 
@@ -52,6 +55,32 @@ impl DataKeys {
         let kept = sealed::create_data_key(&store.db, owner, &wrapped, now).await;
         let kept = kept.map_err(|error| from_db(error, WHAT))?;
         self.unwrap(store, owner, &kept).await
+    }
+
+    /// Every owner's data key. One that is damaged is left out.
+    pub(super) async fn all(
+        &self,
+        store: &SealedStore,
+    ) -> Result<HashMap<Owner, Arc<OwnerKey>>, SecretError> {
+        let wrapped = system::load_data_keys(&store.db).await;
+        let wrapped = wrapped.map_err(|error| from_db(error, WHAT))?;
+        let mut all = HashMap::new();
+        for (owner, wrapped) in wrapped.data_keys() {
+            let Ok(owner) = owner.parse::<Owner>() else {
+                continue;
+            };
+            let key = match self.known(&owner) {
+                Some(key) => key,
+                None => match self.unwrap(store, &owner, wrapped).await {
+                    Ok(key) => key,
+                    Err(SecretError::Damaged { .. }) => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            let installation = store.installation;
+            all.insert(owner, Arc::new(OwnerKey { installation, key }));
+        }
+        Ok(all)
     }
 
     async fn unwrap(

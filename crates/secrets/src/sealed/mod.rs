@@ -1,6 +1,6 @@
 //! The embedded adapter: values sealed in the control database.
 
-mod binding;
+pub(crate) mod binding;
 mod data_keys;
 pub(crate) mod envelope;
 mod opening;
@@ -12,11 +12,14 @@ use async_trait::async_trait;
 use diamond_db::{
     Db, DbError,
     sealed::{self, Owner},
+    system,
 };
 use diamond_domain::{Clock, InstallationId, SecretName, SecretValue, SecretVersion};
 use zeroize::Zeroizing;
 
-use crate::{KeyWrapper, Precondition, SecretError, SecretKey, SecretStore, StoredVersion};
+use crate::{
+    KeptValues, KeyWrapper, Precondition, SecretError, SecretKey, SecretStore, StoredVersion,
+};
 use data_keys::DataKeys;
 
 /// Values sealed with AES-256-GCM under a data key for each owner, which the master key wraps.
@@ -92,6 +95,14 @@ impl SecretStore for SealedStore {
         let plain = envelope::open(&key, &binding, &text).map_err(|_| tampered())?;
         let text = std::str::from_utf8(&plain).map_err(|_| tampered())?;
         Ok(SecretValue::new(text.to_owned()))
+    }
+
+    async fn keep_all(&self) -> Result<Option<KeptValues>, SecretError> {
+        // Values first: whatever is among them, its owner's key was there before.
+        let texts = system::load_sealed_values(&self.db).await;
+        let texts = texts.map_err(|error| from_db(error, "the sealed values"))?;
+        let owners = self.data_keys.all(self).await?;
+        Ok(Some(KeptValues::new(texts, owners)))
     }
 
     async fn versions(&self, name: &SecretName) -> Result<Vec<StoredVersion>, SecretError> {

@@ -85,10 +85,6 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         node,
     ));
     first_start(config, &db, &*clock, &folder).await?;
-    snapshot
-        .catch_up()
-        .await
-        .context("the control database cannot be read")?;
     report_recovered(&recovered, &*alarms);
 
     let catalog = Arc::new(open_catalog(config)?);
@@ -99,7 +95,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         .map(|(service, section)| (service.clone(), section.base_url.clone()))
         .collect();
     let authorities = extra_authorities(config)?;
-    let gateway = Gateway::new(GatewayParts {
+    let gateway_parts = GatewayParts {
         admission: Arc::clone(&admission),
         keyring: Arc::clone(&keyring),
         sink: journal.clone(),
@@ -113,9 +109,20 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         )),
         tasks: tasks.clone(),
         settings: gateway_settings(config, addresses.clone(), authorities.clone()),
-    })
-    .context("the gateway cannot be built")?;
+    };
     let timeout = Duration::from_secs(config.outbound.timeout_seconds);
+    // The clients read the system's authorities, file by file, while the tables are read.
+    let clients = tokio::task::spawn_blocking(move || {
+        let gateway = Gateway::new(gateway_parts).context("the gateway cannot be built")?;
+        let outbound =
+            Outbound::new(addresses, timeout, &authorities).context("no client for providers")?;
+        anyhow::Ok((gateway, outbound))
+    });
+    snapshot
+        .catch_up()
+        .await
+        .context("the control database cannot be read")?;
+    let (gateway, outbound) = clients.await.context("the clients were not built")??;
     let app = App::new(AppParts {
         db: db.clone(),
         secrets,
@@ -127,8 +134,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         node,
         catalog,
         providers,
-        outbound: Outbound::new(addresses, timeout, &authorities)
-            .context("no client for providers")?,
+        outbound,
         alarms: Arc::clone(&alarms),
         snapshot,
         tasks: tasks.clone(),
