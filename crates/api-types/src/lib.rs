@@ -14,6 +14,7 @@ mod keys;
 mod label;
 mod page;
 mod revocations;
+mod seal;
 mod secret_text;
 mod tenants;
 mod tokens;
@@ -44,6 +45,7 @@ pub use revocations::{
     NodeStanding, RevocationNodeResponse, RevocationResponse, RevocationTargetKind,
     RevocationWaitParams, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX,
 };
+pub use seal::{DataKeysResponse, RekeyPhase, RekeyResponse, SealStatusResponse};
 pub use secret_text::SecretText;
 pub use tenants::{
     CreateTenantRequest, ListTenantsResponse, TenantResponse, TenantStatus, UpdateTenantRequest,

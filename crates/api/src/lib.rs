@@ -16,6 +16,7 @@ mod operations;
 mod revocations;
 mod router;
 mod routes;
+mod seal;
 mod state;
 mod tenants;
 mod tokens;

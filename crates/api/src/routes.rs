@@ -8,7 +8,7 @@ use diamond_domain::Scope;
 use http::Method;
 
 use crate::{
-    ApiState, alarms, analytics, audit, keys, operations, revocations, tenants, tokens, usage,
+    ApiState, alarms, analytics, audit, keys, operations, revocations, seal, tenants, tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -72,6 +72,9 @@ pub fn routes() -> Vec<RouteInfo> {
     alarms::close_alarm,
     audit::list_audit,
     audit::verify_audit,
+    seal::get_seal,
+    seal::begin_rekey,
+    seal::cancel_rekey,
     operations::get_health,
     operations::get_readiness,
     operations::get_metrics,
@@ -136,6 +139,10 @@ pub(crate) fn table() -> Vec<Route> {
             .operators(),
         line(GET, "/api/audit", AuditRead, "list_audit", audit::list_audit),
         line(GET, "/api/audit/verify", AuditRead, "verify_audit", audit::verify_audit).operators(),
+        // The master key. It is above every tenant, so whoever administers those may change it.
+        line(GET, "/api/seal", TenantsAdmin, "get_seal", seal::get_seal).operators(),
+        line(DELETE, "/api/seal/rekey", TenantsAdmin, "cancel_rekey", seal::cancel_rekey).operators(),
+        line(POST, "/api/seal/rekey", TenantsAdmin, "begin_rekey", seal::begin_rekey).operators(),
         // Operations. Open, like all such: they name no tenant and no secret.
         open("/healthz", "get_health", operations::get_health),
         open("/readyz", "get_readiness", operations::get_readiness),
@@ -267,7 +274,8 @@ mod tests {
     #[test]
     fn whoever_sends_a_body_has_a_sample() {
         for route in routes() {
-            let acts_only = route.path.starts_with("/api/alarms/");
+            let acts_only =
+                route.path.starts_with("/api/alarms/") || route.path.starts_with("/api/seal");
             let sends = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH") && !acts_only;
             assert_eq!(route.sample_body.is_some(), sends, "{}", route.path);
         }

@@ -9,12 +9,13 @@ use diamond_domain::{AlarmSink, Clock, NodeId, RevocationId, SecretName, SecretV
 use diamond_keyring::{Keyring, PinnedKey};
 use diamond_pricing::Catalog;
 use diamond_providers::Registry;
-use diamond_secrets::SecretStore;
+use diamond_secrets::{Custody, SecretStore};
 use diamond_usage::{AuditSink, EventSink, UsageReader};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{AlarmRecorder, AppError, Outbound, Snapshot};
+use crate::{AlarmRecorder, AppError, Outbound, SealFacts, Snapshot};
 
 /// Figures that an operator may change.
 #[derive(Debug, Clone)]
@@ -35,6 +36,12 @@ pub struct AppParts {
     pub db: Db,
     /// Values of keys.
     pub secrets: Arc<dyn SecretStore>,
+    /// The master key above them.
+    pub custody: Arc<dyn Custody>,
+    /// What the wiring knows of the master key's surroundings.
+    pub seal: SealFacts,
+    /// Rings when a change of the master key has begun.
+    pub custody_news: Arc<Notify>,
     /// Tokens, policies, budgets in memory.
     pub admission: Arc<Admission>,
     /// Keys in memory.

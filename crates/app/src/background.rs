@@ -19,6 +19,8 @@ const ANCHOR_EVERY: Duration = Duration::from_millis(250);
 const LAST_USE_EVERY: Duration = Duration::from_secs(10);
 /// How often a node says that it lives; see `revocations.rs` for what its silence means.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How often a node looks whether the master key is being changed.
+const SEAL_EVERY: Duration = Duration::from_secs(2);
 /// How soon a database that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,7 @@ impl App {
         tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
         tasks.spawn(keep_registered(self.clone(), stop.clone()));
         tasks.spawn(settle(self.clone(), stop.clone()));
+        tasks.spawn(keep_seal(self.clone(), stop.clone()));
     }
 }
 
@@ -220,4 +223,38 @@ async fn keep_registered(app: App, stop: CancellationToken) {
         app.check_revocations().await
     })
     .await;
+}
+
+/// Drives a change of the master key, batch after batch; the requests run in between.
+async fn keep_seal(app: App, stop: CancellationToken) {
+    let mut failing = false;
+    while !stop.is_cancelled() {
+        let more = match app.advance_seal().await {
+            Ok(more) => {
+                failing = false;
+                more
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(error = %error, cause = ?error, "the care for the master key fails and is tried again");
+                }
+                failing = true;
+                false
+            }
+        };
+        if more {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SEAL_EVERY) => {}
+            () = app.parts().custody_news.notified() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    let parts = app.parts();
+    // A change of the master key need not wait for a node that has gone.
+    if let Err(error) = parts.custody.leave(parts.node).await {
+        tracing::debug!(error = %error, "the goodbye was not heard");
+    }
 }

@@ -166,7 +166,7 @@ impl From<SecretError> for AppError {
                 "the secret store cannot be reached: try again",
                 error,
             ),
-            SecretError::WrongMasterKey
+            SecretError::WrongMasterKey { .. }
             | SecretError::Tampered { .. }
             | SecretError::Damaged { .. } => Self::internal(error),
         }

@@ -19,6 +19,7 @@ mod outbound;
 mod page;
 mod repair;
 mod revocations;
+mod seal;
 mod snapshot;
 mod tenants;
 mod tokens;
@@ -36,6 +37,7 @@ pub use outbound::{Outbound, OutboundError};
 pub use page::Page;
 pub use repair::SnapshotRepair;
 pub use revocations::{NodeStanding, NodeView, RevocationView};
+pub use seal::{SealFacts, SealStatus};
 pub use snapshot::Snapshot;
 pub use tenants::{NewTenant, TenantChanges};
 pub use tokens::{NewToken, TokenView};
@@ -43,3 +45,4 @@ pub use tpc::{ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, Use
 pub use usage::{ReportOutcome, ReportVerdict, UsageReport};
 
 pub use diamond_db::{AlarmRow, AlarmState, RevocationTarget, Tenant, TenantStatus};
+pub use diamond_secrets::RekeyPhase;

@@ -8,7 +8,7 @@ use crate::{
     commands::{
         alarms, completion,
         config::{SetProfile, UseProfile},
-        costs, keys, revocations, tenants, tokens, usage,
+        costs, keys, revocations, seal, tenants, tokens, usage,
     },
     config::ConnectionArguments,
     exit,
@@ -136,6 +136,12 @@ pub enum Admin {
     /// Prove the audit chain; exit status 7 when it does not hold
     #[command(name = "audit:verify")]
     AuditVerify,
+    /// Show the master key's place, what it wraps, and how far a change of it is; never the key
+    #[command(name = "seal:status")]
+    SealStatus,
+    /// Change the master key while everything goes on, and wait until every data key is under it
+    #[command(name = "seal:rekey")]
+    SealRekey(seal::RekeyArguments),
     /// List alarms
     #[command(name = "alarms:list")]
     AlarmsList(alarms::ListArguments),
@@ -200,6 +206,9 @@ mod tests {
             "diamond admin token:list --tenant zaxon",
             "diamond admin token:revoke tok_00000000000000000000000007",
             "diamond admin audit:verify --url http://127.0.0.1:1",
+            "diamond admin seal:status --output json",
+            "diamond admin seal:rekey --no-wait",
+            "diamond admin seal:rekey --cancel",
             "diamond admin alarms:list --state open",
             "diamond config set-profile work --url https://keys.example.com",
             "diamond completion bash",

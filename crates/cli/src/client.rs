@@ -104,6 +104,11 @@ impl Client {
             .await
     }
 
+    /// Asks for something to be done that needs no words.
+    pub async fn post_empty(&self, path: &[&str]) -> Result<Answer, Failure> {
+        self.send(self.request(Method::POST, path)?).await
+    }
+
     /// Supplies something; repeating it under the same key changes nothing.
     pub async fn put(
         &self,

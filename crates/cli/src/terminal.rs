@@ -13,6 +13,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 pub struct Terminal {
     input: Box<dyn BufRead>,
     input_is_person: bool,
+    errors_are_seen: bool,
     output: Box<dyn Write>,
     errors: Box<dyn Write>,
 }
@@ -32,6 +33,7 @@ impl Terminal {
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             input_is_person: io::stdin().is_terminal(),
+            errors_are_seen: io::stderr().is_terminal(),
             output: Box::new(io::stdout()),
             errors: Box::new(io::stderr()),
         }
@@ -47,9 +49,16 @@ impl Terminal {
         Self {
             input: Box::new(io::Cursor::new(input)),
             input_is_person: false,
+            errors_are_seen: false,
             output: Box::new(output),
             errors: Box::new(errors),
         }
+    }
+
+    /// Whether somebody sees what is drawn on standard error.
+    #[must_use]
+    pub fn errors_are_seen(&self) -> bool {
+        self.errors_are_seen
     }
 
     /// Writes a line of data.

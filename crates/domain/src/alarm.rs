@@ -37,6 +37,8 @@ pub enum AlarmCode {
     TlsCertificateExpiring,
     /// A provider's certificate is not trusted.
     UpstreamUntrusted,
+    /// A node lacks a master key that the store needs or will need.
+    MasterKeyMissing,
 }
 
 impl AlarmCode {
@@ -59,6 +61,7 @@ impl AlarmCode {
             Self::TlsCertificateUnusable => "tls_certificate_unusable",
             Self::TlsCertificateExpiring => "tls_certificate_expiring",
             Self::UpstreamUntrusted => "upstream_untrusted",
+            Self::MasterKeyMissing => "master_key_missing",
         }
     }
 }

@@ -8,7 +8,10 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 pub(crate) const KEY_LENGTH: usize = 32;
 
 /// 256 bits of key. Its `Debug` is a blank, and its bytes are wiped when it is dropped.
-pub struct SecretKey(Zeroizing<[u8; KEY_LENGTH]>);
+///
+/// The bytes have one place on the heap: were they in the struct itself, each move of it would
+/// leave a copy on the stack that nobody wipes.
+pub struct SecretKey(Box<Zeroizing<[u8; KEY_LENGTH]>>);
 
 impl ZeroizeOnDrop for SecretKey {}
 
@@ -36,7 +39,7 @@ impl SecretKey {
 
     /// A key that is about to be filled in.
     pub(crate) fn blank() -> Self {
-        Self(Zeroizing::new([0; KEY_LENGTH]))
+        Self(Box::new(Zeroizing::new([0; KEY_LENGTH])))
     }
 
     /// The bytes, for filling in.

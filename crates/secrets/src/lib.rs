@@ -6,6 +6,7 @@
 //! key is never in the database, so the database alone, or its backup, opens nothing.
 
 pub mod contract;
+mod custody;
 mod kept;
 mod key;
 mod master;
@@ -13,7 +14,14 @@ mod sealed;
 mod store;
 
 pub use kept::{KeptIndex, KeptValue, KeptValues};
+pub use custody::{
+    Custody, CustodyError, CustodyStatus, CustodyStep, RekeyBegun, RekeyEnd, RekeyPhase,
+    RekeyProgress,
+};
+pub use diamond_db::sealed::DataKeyCount;
 pub use key::SecretKey;
-pub use master::{KeyWrapper, MasterKey, MasterKeyError, MasterKeySource, WrapError};
-pub use sealed::SealedStore;
+pub use master::{
+    KeyWrapper, MasterKey, MasterKeyError, MasterKeyId, MasterKeySource, MasterKeys, WrapError,
+};
+pub use sealed::{OpenError, SealedStore};
 pub use store::{Precondition, SecretError, SecretStore, StoredVersion};

@@ -59,8 +59,16 @@ pub enum SecretError {
     #[error("the request id was used before for something else")]
     RequestReused,
     /// The master key does not open this store.
-    #[error("the master key is not the one that this store was sealed with")]
-    WrongMasterKey,
+    #[error(
+        "the master key or passphrase is not the one that this store was sealed with: the store \
+         needs the key {needed}, and this node was given {held}"
+    )]
+    WrongMasterKey {
+        /// The id of the master key that opens the store.
+        needed: String,
+        /// The ids of those that this node holds.
+        held: String,
+    },
     /// The stored bytes are not what was sealed under this name and version.
     #[error("the sealed value of {name} version {version} is damaged or not its own")]
     Tampered {

@@ -3,6 +3,7 @@
 
 pub mod config;
 mod folder;
+mod hardening;
 mod listen;
 mod prometheus;
 mod run;
@@ -10,4 +11,5 @@ mod tls;
 mod wire;
 mod workers;
 
+pub use hardening::{Hardening, harden};
 pub use run::{Stopped, serve};

@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use diamond_secrets::{MasterKeyError, SecretError};
 use diamond_server::config::{self, LogFormat, LogSection};
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +36,12 @@ enum Command {
         /// Where to listen.
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
+        /// `development` or `production`.
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+        /// Read the passphrase of the master key from standard input.
+        #[arg(long)]
+        passphrase_stdin: bool,
         /// Something in front terminates TLS; allows addresses beyond this machine.
         #[arg(long)]
         behind_proxy: bool,
@@ -51,6 +58,19 @@ enum Command {
 
 /// The exit status of wrong settings or arguments.
 const MISCONFIGURED: u8 = 2;
+/// The exit status when the master key or passphrase is missing or not the right one: starting again
+/// changes nothing.
+const SEALED: u8 = 3;
+
+fn is_sealed(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<MasterKeyError>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(SecretError::WrongMasterKey { .. })
+            )
+    })
+}
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -62,6 +82,8 @@ fn main() -> ExitCode {
             data_dir,
             listen,
             behind_proxy,
+            profile,
+            passphrase_stdin,
         } => {
             let mut overrides = Vec::new();
             if let Some(dir) = data_dir {
@@ -69,6 +91,12 @@ fn main() -> ExitCode {
             }
             if let Some(listen) = listen {
                 overrides.push(("server.listen", listen.to_string().into()));
+            }
+            if let Some(profile) = profile {
+                overrides.push(("server.profile", profile.into()));
+            }
+            if passphrase_stdin {
+                overrides.push(("secrets.passphrase", "stdin".into()));
             }
             if behind_proxy {
                 overrides.push(("server.behind_proxy", true.into()));
@@ -90,6 +118,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: config::Config) -> ExitCode {
+    // Before there is a secret in memory, and before there are other threads.
+    let hardening = diamond_server::harden(config.server.profile);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -100,11 +130,15 @@ fn serve(config: config::Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(diamond_server::serve(config)) {
+    match runtime.block_on(diamond_server::serve(config, &hardening)) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the server stops");
-            ExitCode::FAILURE
+            if is_sealed(&error) {
+                ExitCode::from(SEALED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

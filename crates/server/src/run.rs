@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, ServerSection},
+    hardening::Hardening,
     listen::{ConnectionSettings, Front, listen},
     prometheus,
     tls::Tls,
@@ -35,7 +36,7 @@ pub enum Stopped {
 ///
 /// # Errors
 /// When a store cannot be opened, the address cannot be had, or the last writes fail.
-pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
+pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stopped> {
     let stop = CancellationToken::new();
     // First of all, so that a signal during start-up is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
@@ -43,7 +44,7 @@ pub async fn serve(config: Config) -> anyhow::Result<Stopped> {
     let metrics = prometheus::install()?;
     // Before the stores: a wrong file must not cost a start-up.
     let tls = open_tls(&config.server)?;
-    let system = wire::open(&config, metrics).await?;
+    let system = wire::open(&config, metrics, hardening).await?;
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;

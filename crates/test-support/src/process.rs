@@ -75,6 +75,17 @@ impl ServerProcess {
     /// # Panics
     /// When the program ends without it, or keeps silent for a minute.
     pub async fn line_with(&self, text: &str) -> String {
+        match self.line_with_or_end(text).await {
+            Some(line) => line,
+            None => panic!("no line with `{text}` in:\n{}", self.output()),
+        }
+    }
+
+    /// The same, or `None` when the program ends without such a line.
+    ///
+    /// # Panics
+    /// When it keeps silent for a minute.
+    pub async fn line_with_or_end(&self, text: &str) -> Option<String> {
         let found = || {
             let lines = self.lines.lock().unwrap();
             lines.iter().find(|line| line.contains(text)).cloned()
@@ -92,8 +103,8 @@ impl ServerProcess {
             }
         };
         match tokio::time::timeout(PATIENCE, search).await {
-            Ok(Some(line)) => line,
-            _ => panic!("no line with `{text}` in:\n{}", self.output()),
+            Ok(line) => line,
+            Err(_) => panic!("no line with `{text}` in:\n{}", self.output()),
         }
     }
 

@@ -27,6 +27,12 @@ pub enum AuditAction {
     TokenRevoke,
     /// Somebody was forgotten.
     Erase,
+    /// A change of the master key was asked for.
+    SealRekeyBegin,
+    /// A change of the master key was given up.
+    SealRekeyCancel,
+    /// A change of the master key ended: everything is under the new one.
+    SealRekeyEnd,
 }
 
 /// How it ended.

@@ -157,5 +157,8 @@ const fn action_text(action: AuditAction) -> &'static str {
         AuditAction::TokenCreate => "token_create",
         AuditAction::TokenRevoke => "token_revoke",
         AuditAction::Erase => "erase",
+        AuditAction::SealRekeyBegin => "seal_rekey_begin",
+        AuditAction::SealRekeyCancel => "seal_rekey_cancel",
+        AuditAction::SealRekeyEnd => "seal_rekey_end",
     }
 }

@@ -42,8 +42,9 @@ pub async fn generate(data: &Path, extent: InstallationExtent) -> anyhow::Result
         .await
         .context("the control database cannot be opened")?;
     let master = MasterKeySource::File(data.join("master-key"));
-    let wrapper = master.load(&db).await.context("there is no master key")?;
-    let secrets = SealedStore::open(db.clone(), wrapper, Arc::clone(&clock)).await?;
+    let secrets = SealedStore::open(db.clone(), master, Arc::clone(&clock))
+        .await
+        .context("the secret store cannot be opened")?;
     let kept_every = (extent.tenants / HOLDERS).max(1);
     let mut holders = Vec::new();
     for number in 0..extent.tenants {

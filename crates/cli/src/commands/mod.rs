@@ -7,6 +7,7 @@ pub mod config;
 pub mod costs;
 pub mod keys;
 pub mod revocations;
+pub mod seal;
 mod session;
 pub mod tenants;
 pub mod tokens;
@@ -60,6 +61,10 @@ pub async fn execute(
             revocations::show(arguments, session, terminal).await
         }
         Command::Admin(Admin::AuditVerify) => audit::verify(session, terminal).await,
+        Command::Admin(Admin::SealStatus) => seal::status(session, terminal).await,
+        Command::Admin(Admin::SealRekey(arguments)) => {
+            seal::rekey(&arguments, session, terminal).await
+        }
         Command::Admin(Admin::AlarmsList(arguments)) => {
             alarms::list(arguments, session, terminal).await
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Owner;
+use super::{Owner, WrappedKey};
 use crate::{Db, DbError, reading::Reading, transaction::Writing};
 
 /// All settings, as they are at one instant.
@@ -49,15 +49,23 @@ pub async fn create_settings(db: &Db, settings: &[(&str, &str)]) -> Result<bool,
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn data_key(db: &Db, owner: &Owner) -> Result<Option<String>, DbError> {
-    let row = sqlx::query("SELECT wrapped FROM sealed_data_keys WHERE owner = $1")
+pub async fn data_key(db: &Db, owner: &Owner) -> Result<Option<WrappedKey>, DbError> {
+    let row = sqlx::query("SELECT wrapped, master FROM sealed_data_keys WHERE owner = $1")
         .bind(owner.to_string())
         .fetch_optional(&db.pool)
         .await?;
-    row.map(|row| Reading(&row).text("wrapped")).transpose()
+    row.map(|row| {
+        Ok(WrappedKey {
+            owner: owner.clone(),
+            wrapped: Reading(&row).text("wrapped")?,
+            master: Reading(&row).optional_text("master")?,
+        })
+    })
+    .transpose()
 }
 
-/// Stores the owner's data key unless there is one; returns the one that is there afterwards.
+/// Stores the owner's data key unless there is one; returns the one that is there afterwards, or
+/// `None` when `master`, which wraps it, is no longer the key that new data keys are wrapped with.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -65,20 +73,31 @@ pub async fn create_data_key(
     db: &Db,
     owner: &Owner,
     wrapped: &str,
+    master: &str,
     now: Timestamp,
-) -> Result<String, DbError> {
+) -> Result<Option<WrappedKey>, DbError> {
     let mut writing = Writing::begin(db).await?;
+    // Holds the row too: a change of the master key ends only after this key is there, and sees it.
+    let current = sqlx::query("UPDATE sealed_custody SET singleton = 1 WHERE sealing = $1")
+        .bind(master)
+        .execute(writing.connection())
+        .await?;
+    if current.rows_affected() == 0 {
+        return Ok(None);
+    }
     sqlx::query(
-        "INSERT INTO sealed_data_keys (owner, wrapped, created_at) VALUES ($1, $2, $3)
+        "INSERT INTO sealed_data_keys (owner, wrapped, master, created_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
     )
     .bind(owner.to_string())
     .bind(wrapped)
+    .bind(master)
     .bind(now.as_microsecond())
     .execute(writing.connection())
     .await?;
     writing.commit().await?;
     data_key(db, owner)
         .await?
+        .map(Some)
         .ok_or_else(|| DbError::corrupt("a data key that was there is gone"))
 }

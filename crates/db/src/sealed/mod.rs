@@ -1,6 +1,7 @@
 //! Rows of the embedded secret store. The texts are sealed elsewhere; nothing here can read them,
 //! and only the crate `secrets` uses this module.
 
+mod custody;
 mod keys;
 mod versions;
 
@@ -9,6 +10,11 @@ use jiff::Timestamp;
 
 use crate::DbError;
 
+pub use custody::{
+    CustodyChange, CustodyRow, CustodyState, DataKeyCount, RekeyEnd, RekeyPhase, RekeyRow,
+    Rewrapped, SealedNode, WrappedKey, change_custody, create_custody, custody, custody_state,
+    forget_node, keys_under_others, register_node, rewrap,
+};
 pub use keys::{create_data_key, create_settings, data_key, settings};
 pub use versions::{append, destroy, newest, request, version_of, versions};
 

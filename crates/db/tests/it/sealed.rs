@@ -28,7 +28,8 @@ async fn append(db: &Db, newest: Option<u32>, request_id: &str) -> Appended {
         created_at: at(3),
     };
     let owner = Owner::of(&secret);
-    sealed::create_data_key(db, &owner, "wrapped", at(0))
+    sealed::create_custody(db, "m1", None).await.unwrap();
+    sealed::create_data_key(db, &owner, "wrapped", "m1", at(0))
         .await
         .unwrap();
     sealed::append(db, &owner, &append).await.unwrap()
@@ -48,12 +49,17 @@ async fn settings_are_stored_together_and_once(place: &Place) {
 async fn the_first_data_key_stays(place: &Place) {
     let db = open(place).await;
     let owner = Owner::Platform;
+    sealed::create_custody(&db, "m1", None).await.unwrap();
     for (wrapped, second) in [("one", 1), ("two", 2)] {
-        let kept = sealed::create_data_key(&db, &owner, wrapped, at(second))
+        let kept = sealed::create_data_key(&db, &owner, wrapped, "m1", at(second))
             .await
             .unwrap();
-        assert_eq!(kept, "one");
+        assert_eq!(kept.unwrap().wrapped, "one");
     }
+    // Under a master key that is not the one in use nothing is stored.
+    let tenant = Owner::of(&name(SECRET));
+    let moved = sealed::create_data_key(&db, &tenant, "three", "m0", at(3)).await;
+    assert_eq!(moved.unwrap(), None);
     let tenant = Owner::of(&name(SECRET));
     assert_eq!(sealed::data_key(&db, &tenant).await.unwrap(), None);
 }

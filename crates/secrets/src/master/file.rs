@@ -4,13 +4,13 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read as _, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-use super::MasterKeyError;
+use super::{MasterKeyError, MasterKeyId};
 use crate::SecretKey;
 
 /// So that people and leak scanners know what they see.
@@ -25,10 +25,13 @@ pub(super) fn create(path: &Path) -> Result<(), MasterKeyError> {
         source,
     };
     let key = SecretKey::generate().map_err(|error| failed(std::io::Error::from(error)))?;
-    let mut line = Zeroizing::new(String::with_capacity(LONGEST));
-    line.push_str(LABEL);
-    STANDARD.encode_string(key.expose(), &mut line);
-    line.push('\n');
+    // Encoded into its place: growing a text would pass the key through a buffer on the stack.
+    let mut line = Zeroizing::new([0_u8; LONGEST]);
+    line[..LABEL.len()].copy_from_slice(LABEL.as_bytes());
+    let encoded = STANDARD.encode_slice(key.expose(), &mut line[LABEL.len()..]);
+    let encoded = encoded.map_err(|error| failed(std::io::Error::other(error)))?;
+    let length = LABEL.len() + encoded + 1;
+    line[length - 1] = b'\n';
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -36,7 +39,7 @@ pub(super) fn create(path: &Path) -> Result<(), MasterKeyError> {
         .open(path)
         .map_err(failed)?;
     let written = file
-        .write_all(line.as_bytes())
+        .write_all(&line[..length])
         .and_then(|()| file.sync_all())
         .and_then(|()| sync_folder_of(path));
     written.map_err(|source| {
@@ -76,13 +79,8 @@ pub(super) fn read(path: &Path) -> Result<SecretKey, MasterKeyError> {
             mode,
         });
     }
-    // Room for all of it from the beginning: growing would leave copies behind.
-    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    let limit = LONGEST as u64 + 1;
-    file.take(limit).read_to_end(&mut line).map_err(failed)?;
-    if line.len() > LONGEST {
-        return Err(malformed());
-    }
+    let line = read_short(file, LONGEST).map_err(failed)?;
+    let line = line.ok_or_else(malformed)?;
     let text = std::str::from_utf8(&line).map_err(|_| malformed())?;
     let encoded = text.trim_end().strip_prefix(LABEL).ok_or_else(malformed)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
@@ -90,4 +88,45 @@ pub(super) fn read(path: &Path) -> Result<SecretKey, MasterKeyError> {
         .decode_vec(encoded, &mut bytes)
         .map_err(|_| malformed())?;
     SecretKey::from_slice(&bytes).ok_or_else(malformed)
+}
+
+/// The whole file, or `None` when it is longer than `longest`, in memory that is wiped.
+pub(super) fn read_short(
+    file: File,
+    longest: usize,
+) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+    // Room for all of it from the beginning: growing would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(longest + 64));
+    file.take(longest as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= longest).then_some(bytes))
+}
+
+/// Where a key that is to come next is made: beside the present one.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    with_suffix(path, "next")
+}
+
+/// Where the key that was before is kept.
+pub(super) fn retired(path: &Path, id: &MasterKeyId) -> PathBuf {
+    with_suffix(path, &format!("retired-{id}"))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Puts the next key in the place of the present one, which is kept beside under its id. Killed
+/// anywhere, it leaves both keys where they are found again, and repeating it goes on.
+pub(super) fn promote(path: &Path, before: &MasterKeyId) -> std::io::Result<()> {
+    match std::fs::hard_link(path, retired(path, before)) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // The old name is durable before the new key takes the place.
+    sync_folder_of(path)?;
+    std::fs::rename(beside(path), path)?;
+    sync_folder_of(path)
 }

@@ -1,13 +1,21 @@
 //! The key above all keys: who wraps data keys, and where a local master key comes from.
 
 mod file;
+mod id;
 mod passphrase;
+mod ring;
+mod source;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
-use diamond_db::{Db, DbError};
-use zeroize::Zeroizing;
+use diamond_db::DbError;
+
+pub use id::MasterKeyId;
+pub(crate) use passphrase::Derivation;
+pub(crate) use ring::Derivations;
+pub use ring::MasterKeys;
+pub use source::MasterKeySource;
 
 use crate::{SecretKey, sealed::envelope};
 
@@ -29,6 +37,9 @@ pub enum WrapError {
 /// different bytes. Both calls may happen at once, from anywhere.
 #[async_trait]
 pub trait KeyWrapper: Send + Sync {
+    /// Which master key it is.
+    fn id(&self) -> &MasterKeyId;
+
     /// Wraps a key.
     async fn wrap(&self, key: &SecretKey, context: &[u8]) -> Result<Vec<u8>, WrapError>;
 
@@ -38,25 +49,35 @@ pub trait KeyWrapper: Send + Sync {
 
 /// A master key in our own memory.
 #[derive(Debug)]
-pub struct MasterKey(SecretKey);
+pub struct MasterKey {
+    id: MasterKeyId,
+    key: SecretKey,
+}
 
 impl MasterKey {
     /// Takes the key as the master key.
     #[must_use]
-    pub const fn new(key: SecretKey) -> Self {
-        Self(key)
+    pub fn new(key: SecretKey) -> Self {
+        Self {
+            id: MasterKeyId::of(&key),
+            key,
+        }
     }
 }
 
 #[async_trait]
 impl KeyWrapper for MasterKey {
+    fn id(&self) -> &MasterKeyId {
+        &self.id
+    }
+
     async fn wrap(&self, key: &SecretKey, context: &[u8]) -> Result<Vec<u8>, WrapError> {
-        envelope::seal_bytes(&self.0, context, key.expose())
+        envelope::seal_bytes(&self.key, context, key.expose())
             .map_err(|error| WrapError::Unavailable(Box::new(error)))
     }
 
     async fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<SecretKey, WrapError> {
-        let opened = envelope::open_bytes(&self.0, context, wrapped);
+        let opened = envelope::open_bytes(&self.key, context, wrapped);
         opened
             .ok()
             .and_then(|bytes| SecretKey::from_slice(&bytes))
@@ -93,6 +114,24 @@ pub enum MasterKeyError {
         /// The file.
         path: PathBuf,
     },
+    /// The file does not hold a passphrase.
+    #[error("the file {path} does not hold a passphrase: it is no text, or too long", path = path.display())]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no place for a next master key.
+    #[error(
+        "there is nothing to change to: put a new key or passphrase into a file and name it in \
+         `secrets.next_master_key_file` or `secrets.next_passphrase_file` on every node"
+    )]
+    NoNext,
+    /// The next master key is the present one.
+    #[error("the next master key is the present one ({id}): put a new one there")]
+    SameKey {
+        /// Its id.
+        id: MasterKeyId,
+    },
     /// The passphrase is too short to be one.
     #[error("a master passphrase has at least {minimum} characters")]
     Short {
@@ -108,46 +147,4 @@ pub enum MasterKeyError {
     /// The control database did not answer.
     #[error(transparent)]
     Database(#[from] DbError),
-}
-
-/// Where a local master key comes from.
-pub enum MasterKeySource {
-    /// A file that only its owner can read.
-    File(PathBuf),
-    /// A passphrase; what is needed to derive the key from it, but not the passphrase or the key,
-    /// is kept in the control database.
-    Passphrase(Zeroizing<String>),
-}
-
-impl MasterKeySource {
-    /// Makes a new random master key in a new file of mode 0600 and makes it durable. A file that
-    /// is there already is an error and stays as it is.
-    ///
-    /// # Errors
-    /// [`MasterKeyError::File`].
-    pub fn create_file(path: &std::path::Path) -> Result<(), MasterKeyError> {
-        file::create(path)
-    }
-
-    /// Reads or derives the key. That it is the right one turns out at
-    /// [`crate::SealedStore::open`].
-    ///
-    /// # Errors
-    /// See [`MasterKeyError`].
-    pub async fn load(&self, db: &Db) -> Result<Arc<dyn KeyWrapper>, MasterKeyError> {
-        let key = match self {
-            Self::File(path) => file::read(path)?,
-            Self::Passphrase(passphrase) => passphrase::derive(db, passphrase).await?,
-        };
-        Ok(Arc::new(MasterKey::new(key)))
-    }
-}
-
-impl fmt::Debug for MasterKeySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Passphrase(_) => f.write_str("Passphrase(…)"),
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use diamond_db::{Db, sealed};
 use zeroize::Zeroizing;
 
 use super::MasterKeyError;
@@ -11,15 +10,12 @@ use crate::{SecretKey, key::KEY_LENGTH};
 /// The fewest characters of a passphrase.
 const MINIMUM: usize = 12;
 
-/// Where the parameters stand.
-const SETTING: &str = "passphrase";
-
 const SALT_LENGTH: usize = 16;
 
 /// How the key is derived; stored at the first start, so that later defaults change nothing.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Derivation {
+pub(crate) struct Derivation {
     algorithm: String,
     memory_kib: u32,
     iterations: u32,
@@ -30,7 +26,7 @@ struct Derivation {
 impl Derivation {
     /// RFC 9106's second recommendation (64 MiB, three passes) with one lane: this runs once, at
     /// the start.
-    fn generate() -> Result<Self, MasterKeyError> {
+    pub(crate) fn generate() -> Result<Self, MasterKeyError> {
         let mut salt = [0_u8; SALT_LENGTH];
         getrandom::fill(&mut salt)
             .map_err(|error| MasterKeyError::Derivation(error.to_string()))?;
@@ -45,7 +41,7 @@ impl Derivation {
 
     /// Reads what is stored. Whoever can write there can at most make us work: bounds keep that
     /// small, and any change gives another key, which opens nothing.
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let read: Self = serde_json::from_str(text).ok()?;
         let sane = read.algorithm == "argon2id"
             && (8 * 1024..=4 * 1024 * 1024).contains(&read.memory_kib)
@@ -78,35 +74,26 @@ impl Derivation {
             .map_err(|error| MasterKeyError::Derivation(error.to_string()))?;
         Ok(key)
     }
-}
 
-pub(super) async fn derive(
-    db: &Db,
-    passphrase: &Zeroizing<String>,
-) -> Result<SecretKey, MasterKeyError> {
-    if passphrase.chars().count() < MINIMUM {
-        return Err(MasterKeyError::Short { minimum: MINIMUM });
+    /// As it is stored.
+    pub(crate) fn text(&self) -> Result<String, MasterKeyError> {
+        serde_json::to_string(self).map_err(|error| MasterKeyError::Derivation(error.to_string()))
     }
-    let derivation = stored_derivation(db).await?;
-    let passphrase = passphrase.clone();
-    // Half a second of one core: not on a thread that serves requests.
-    tokio::task::spawn_blocking(move || derivation.run(&passphrase))
-        .await
-        .map_err(|error| MasterKeyError::Derivation(error.to_string()))?
-}
 
-/// The stored parameters, made at the first start; of two first starts at once, one wins.
-async fn stored_derivation(db: &Db) -> Result<Derivation, MasterKeyError> {
-    if !sealed::settings(db).await?.contains_key(SETTING) {
-        let text = serde_json::to_string(&Derivation::generate()?)
-            .map_err(|error| MasterKeyError::Derivation(error.to_string()))?;
-        sealed::create_settings(db, &[(SETTING, &text)]).await?;
+    /// The key of the passphrase.
+    pub(super) async fn derive(
+        &self,
+        passphrase: Zeroizing<String>,
+    ) -> Result<SecretKey, MasterKeyError> {
+        if passphrase.chars().count() < MINIMUM {
+            return Err(MasterKeyError::Short { minimum: MINIMUM });
+        }
+        let derivation = self.clone();
+        // Half a second of one core: not on a thread that serves requests.
+        tokio::task::spawn_blocking(move || derivation.run(&passphrase))
+            .await
+            .map_err(|error| MasterKeyError::Derivation(error.to_string()))?
     }
-    let settings = sealed::settings(db).await?;
-    let stored = settings.get(SETTING);
-    stored
-        .and_then(|text| Derivation::read(text))
-        .ok_or(MasterKeyError::Parameters)
 }
 
 #[cfg(test)]

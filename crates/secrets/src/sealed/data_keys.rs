@@ -7,14 +7,17 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use diamond_db::{
-    sealed::{self, Owner},
+    sealed::{self, Owner, WrappedKey},
     system,
 };
 
-use super::{SealedStore, binding, from_db};
+use super::{SealedStore, binding, from_db, rekey::wanted};
 use crate::{SecretError, SecretKey, WrapError, kept::OwnerKey};
 
 const WHAT: &str = "an owner's data key";
+
+/// How often a master key may change while one data key is made.
+const ROUNDS: u32 = 3;
 
 #[derive(Default)]
 pub(super) struct DataKeys(RwLock<HashMap<Owner, Arc<SecretKey>>>);
@@ -31,7 +34,7 @@ impl DataKeys {
         }
         let wrapped = sealed::data_key(&store.db, owner).await;
         match wrapped.map_err(|error| from_db(error, WHAT))? {
-            Some(wrapped) => self.unwrap(store, owner, &wrapped).await.map(Some),
+            Some(wrapped) => self.unwrap(store, &wrapped).await.map(Some),
             None => Ok(None),
         }
     }
@@ -49,12 +52,23 @@ impl DataKeys {
         let key = SecretKey::generate()
             .map_err(|error| SecretError::Unavailable(Box::new(std::io::Error::from(error))))?;
         let context = binding::of_data_key(store.installation, owner);
-        let wrapped = store.wrapper.wrap(&key, &context).await;
-        let wrapped = STANDARD.encode(wrapped.map_err(from_wrapper)?);
-        let now = store.clock.now();
-        let kept = sealed::create_data_key(&store.db, owner, &wrapped, now).await;
-        let kept = kept.map_err(|error| from_db(error, WHAT))?;
-        self.unwrap(store, owner, &kept).await
+        for _ in 0..ROUNDS {
+            let row = sealed::custody(&store.db).await;
+            let row = row.map_err(|error| from_db(error, WHAT))?;
+            let sealing = row.ok_or(SecretError::Damaged { what: WHAT })?.sealing;
+            let master = store.master(&sealing).await?;
+            let wrapped = master.wrap(&key, &context).await;
+            let wrapped = STANDARD.encode(wrapped.map_err(from_wrapper)?);
+            let now = store.clock.now();
+            let kept = sealed::create_data_key(&store.db, owner, &wrapped, &sealing, now).await;
+            // `None`: the master key was changed in between.
+            if let Some(kept) = kept.map_err(|error| from_db(error, WHAT))? {
+                return self.unwrap(store, &kept).await;
+            }
+        }
+        Err(SecretError::Unavailable(
+            "the master key changes faster than a key can be made".into(),
+        ))
     }
 
     /// Every owner's data key. One that is damaged is left out.
@@ -71,9 +85,9 @@ impl DataKeys {
             };
             let key = match self.known(&owner) {
                 Some(key) => key,
-                None => match self.unwrap(store, &owner, wrapped).await {
-                    Ok(key) => key,
-                    Err(SecretError::Damaged { .. }) => continue,
+                None => match self.unwrap_or_look(store, &owner, wrapped).await {
+                    Ok(Some(key)) => key,
+                    Ok(None) | Err(SecretError::Damaged { .. }) => continue,
                     Err(error) => return Err(error),
                 },
             };
@@ -83,19 +97,46 @@ impl DataKeys {
         Ok(all)
     }
 
-    async fn unwrap(
+    /// Of a text that was read with all others; one that does not open is read again by itself,
+    /// with the note which master key it is under.
+    async fn unwrap_or_look(
         &self,
         store: &SealedStore,
         owner: &Owner,
         wrapped: &str,
+    ) -> Result<Option<Arc<SecretKey>>, SecretError> {
+        let wrapped = WrappedKey {
+            owner: owner.clone(),
+            wrapped: wrapped.to_owned(),
+            master: None,
+        };
+        match self.unwrap(store, &wrapped).await {
+            Err(SecretError::Damaged { .. }) => self.existing(store, owner).await,
+            opened => opened.map(Some),
+        }
+    }
+
+    async fn unwrap(
+        &self,
+        store: &SealedStore,
+        wrapped: &WrappedKey,
     ) -> Result<Arc<SecretKey>, SecretError> {
-        let damaged = || SecretError::Damaged { what: WHAT };
-        let wrapped = STANDARD.decode(wrapped).map_err(|_| damaged())?;
-        let context = binding::of_data_key(store.installation, owner);
-        let key = store.wrapper.unwrap(&wrapped, &context).await;
-        let key = Arc::new(key.map_err(from_wrapper)?);
+        let context = binding::of_data_key(store.installation, &wrapped.owner);
+        let mut key = store.unwrap_any(&wrapped.wrapped, &context).await?;
+        if let (None, Some(noted)) = (&key, &wrapped.master) {
+            // Under a master key that came after the last look, or one that this node lacks: that
+            // is no damage. Whoever alters the note can only cause one more look.
+            let row = sealed::custody(&store.db).await;
+            let row = row.map_err(|error| from_db(error, WHAT))?;
+            let named = row.is_some_and(|row| wanted(&row).contains(&noted.as_str()));
+            if named && store.keys.get(noted).is_none() {
+                store.master(noted).await?;
+                key = store.unwrap_any(&wrapped.wrapped, &context).await?;
+            }
+        }
+        let key = Arc::new(key.ok_or(SecretError::Damaged { what: WHAT })?);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(owner.clone(), Arc::clone(&key));
+        known.insert(wrapped.owner.clone(), Arc::clone(&key));
         Ok(key)
     }
 

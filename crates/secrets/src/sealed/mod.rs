@@ -5,6 +5,7 @@ mod data_keys;
 pub(crate) mod envelope;
 mod opening;
 mod put;
+mod rekey;
 
 use std::{fmt, sync::Arc};
 
@@ -18,9 +19,11 @@ use diamond_domain::{Clock, InstallationId, SecretName, SecretValue, SecretVersi
 use zeroize::Zeroizing;
 
 use crate::{
-    KeptValues, KeyWrapper, Precondition, SecretError, SecretKey, SecretStore, StoredVersion,
+    KeptValues, KeyWrapper, MasterKeys, Precondition, SecretError, SecretKey, SecretStore,
+    StoredVersion,
 };
 use data_keys::DataKeys;
+pub use opening::OpenError;
 
 /// Values sealed with AES-256-GCM under a data key for each owner, which the master key wraps.
 ///
@@ -28,7 +31,8 @@ use data_keys::DataKeys;
 /// that was altered, moved or copied from elsewhere is [`SecretError::Tampered`].
 pub struct SealedStore {
     db: Db,
-    wrapper: Arc<dyn KeyWrapper>,
+    /// The master keys that this node holds.
+    keys: MasterKeys,
     clock: Arc<dyn Clock>,
     installation: InstallationId,
     /// What every derived key comes from.
@@ -36,14 +40,28 @@ pub struct SealedStore {
     /// Binds request ids to values without telling the values.
     request_key: Zeroizing<[u8; 32]>,
     data_keys: DataKeys,
+    progress: rekey::Progress,
 }
 
 impl SealedStore {
     /// A key for one purpose, the same at every start of this installation and unrelated to the
-    /// keys of other purposes. It changes only if the store is made anew.
+    /// keys of other purposes. It comes from a random root and not from the master key, so it
+    /// outlives a change of that; it changes only if the store is made anew.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         opening::derive(&self.root, &["purpose", purpose])
+    }
+
+    /// The master key with this id; looked for again when this node does not hold it yet.
+    async fn master(&self, id: &str) -> Result<Arc<dyn KeyWrapper>, SecretError> {
+        if let Some(key) = self.keys.get(id) {
+            return Ok(key);
+        }
+        self.load_keys(&[id]).await?;
+        self.keys.get(id).ok_or_else(|| {
+            let lacks = format!("this node does not hold the master key {id} yet");
+            SecretError::Unavailable(lacks.into())
+        })
     }
 }
 

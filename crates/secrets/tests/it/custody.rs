@@ -50,8 +50,9 @@ async fn no_value_stands_in_the_database(place: &Place) {
 async fn nothing_public_shows_a_key(place: &Place) {
     let key = || SecretKey::from_slice(b"key-canary-key-canary-key-canary").unwrap();
     let db = place.open().await;
-    let master = std::sync::Arc::new(MasterKey::new(key()));
-    let store = try_store(&db, master.clone()).await.unwrap();
+    let master: std::sync::Arc<dyn diamond_secrets::KeyWrapper> =
+        std::sync::Arc::new(MasterKey::new(key()));
+    let store = try_store(&db, master).await.unwrap();
     let secret = name("ai-openai-zaxon");
     store
         .put(&secret, &value(CANARY), Precondition::None, "r")
@@ -69,7 +70,7 @@ async fn nothing_public_shows_a_key(place: &Place) {
     let shown = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         key(),
-        master,
+        MasterKey::new(key()),
         passphrase,
         store,
         db,

@@ -1,6 +1,10 @@
 //! The sealed store on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends by panicking"
+)]
 
 #[macro_use]
 mod support;
@@ -9,4 +13,5 @@ mod contract;
 mod custody;
 mod master_key;
 mod nodes;
+mod rekey;
 mod tampering;

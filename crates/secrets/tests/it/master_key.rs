@@ -2,12 +2,12 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use diamond_secrets::{
-    KeyWrapper, MasterKeyError, MasterKeySource, Precondition, SecretError, SecretKey,
-    SecretStore as _, WrapError,
+    KeyWrapper, MasterKeyError, MasterKeyId, MasterKeySource, OpenError, Precondition, SealedStore,
+    SecretError, SecretKey, SecretStore as _, WrapError,
 };
 use zeroize::Zeroizing;
 
-use crate::support::{Place, master, name, number, store, try_store, value};
+use crate::support::{Place, master, name, number, store, try_open, try_store, value};
 
 on_both!(
     another_master_key_is_refused_at_open,
@@ -20,7 +20,7 @@ async fn another_master_key_is_refused_at_open(place: &Place) {
     drop(store(&db).await);
     let refused = try_store(&db, master(2)).await;
     assert!(
-        matches!(refused, Err(SecretError::WrongMasterKey)),
+        matches!(refused, Err(SecretError::WrongMasterKey { .. })),
         "{refused:?}"
     );
     store(&db).await;
@@ -30,37 +30,43 @@ async fn a_passphrase_opens_what_it_sealed(place: &Place) {
     let db = place.open().await;
     let source = |text: &str| MasterKeySource::Passphrase(Zeroizing::new(text.to_owned()));
     let secret = name("ai-openai-zaxon");
-    let first = source("correct horse battery").load(&db).await.unwrap();
-    let sealed = try_store(&db, first).await.unwrap();
+    let sealed = try_store(&db, source("correct horse battery"))
+        .await
+        .unwrap();
     sealed
         .put(&secret, &value("sk-1"), Precondition::None, "r")
         .await
         .unwrap();
     // Another node, another start.
     let db = place.open().await;
-    let again = source("correct horse battery").load(&db).await.unwrap();
-    let opened = try_store(&db, again).await.unwrap();
+    let opened = try_store(&db, source("correct horse battery"))
+        .await
+        .unwrap();
     assert_eq!(
         opened.get(&secret, number(1)).await.unwrap().expose(),
         "sk-1"
     );
-    let wrong = source("correct horse batterz").load(&db).await.unwrap();
-    let refused = try_store(&db, wrong).await;
+    let refused = try_store(&db, source("correct horse batterz")).await;
     assert!(
-        matches!(refused, Err(SecretError::WrongMasterKey)),
+        matches!(refused, Err(SecretError::WrongMasterKey { .. })),
         "{refused:?}"
     );
-    let Err(short) = source("hunter2").load(&db).await else {
-        unreachable!("a short passphrase was taken")
-    };
-    assert!(matches!(short, MasterKeyError::Short { .. }));
+    let short = try_open(&db, source("hunter2")).await;
+    assert!(
+        matches!(short, Err(OpenError::Key(MasterKeyError::Short { .. }))),
+        "{short:?}"
+    );
 }
 
 /// A KMS behind a cut line.
-struct Away;
+struct Away(MasterKeyId);
 
 #[async_trait]
 impl KeyWrapper for Away {
+    fn id(&self) -> &MasterKeyId {
+        &self.0
+    }
+
     async fn wrap(&self, _: &SecretKey, _: &[u8]) -> Result<Vec<u8>, WrapError> {
         Err(WrapError::Unavailable("the line is cut".into()))
     }
@@ -73,7 +79,9 @@ impl KeyWrapper for Away {
 async fn a_keeper_that_is_away_is_an_outage_and_not_damage(place: &Place) {
     let db = place.open().await;
     for _ in ["the first start", "a later one"] {
-        let away = try_store(&db, Arc::new(Away)).await;
+        let away = Arc::new(Away(MasterKeyId::named("kms".into())));
+        let away: Arc<dyn KeyWrapper> = away;
+        let away = try_store(&db, away).await;
         assert!(matches!(away, Err(SecretError::Unavailable(_))), "{away:?}");
         store(&db).await;
     }
@@ -85,9 +93,14 @@ fn key_file(folder: &tempfile::TempDir) -> std::path::PathBuf {
     file
 }
 
-async fn load(file: &Path) -> Result<Arc<dyn KeyWrapper>, MasterKeyError> {
-    let db = Place::sqlite().open().await;
-    MasterKeySource::File(file.to_owned()).load(&db).await
+async fn load(file: &Path) -> Result<SealedStore, MasterKeyError> {
+    let place = Place::sqlite();
+    let db = place.open().await;
+    let opened = try_open(&db, MasterKeySource::File(file.to_owned())).await;
+    opened.map_err(|error| match error {
+        OpenError::Key(error) => error,
+        OpenError::Store(error) => unreachable!("{error}"),
+    })
 }
 
 #[tokio::test]
@@ -98,12 +111,16 @@ async fn a_key_file_is_private_and_opens_what_it_sealed() {
     assert_eq!(mode & 0o7777, 0o600);
     let place = Place::sqlite();
     let db = place.open().await;
-    try_store(&db, load(&file).await.unwrap()).await.unwrap();
-    try_store(&db, load(&file).await.unwrap()).await.unwrap();
+    try_store(&db, MasterKeySource::File(file.clone()))
+        .await
+        .unwrap();
+    try_store(&db, MasterKeySource::File(file.clone()))
+        .await
+        .unwrap();
     let other = tempfile::tempdir().unwrap();
-    let refused = try_store(&db, load(&key_file(&other)).await.unwrap()).await;
+    let refused = try_store(&db, MasterKeySource::File(key_file(&other))).await;
     assert!(
-        matches!(refused, Err(SecretError::WrongMasterKey)),
+        matches!(refused, Err(SecretError::WrongMasterKey { .. })),
         "{refused:?}"
     );
 }

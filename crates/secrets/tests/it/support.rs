@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use diamond_db::Db;
 use diamond_domain::{ManualClock, SecretName, SecretValue, SecretVersion};
-use diamond_secrets::{KeyWrapper, MasterKey, SealedStore, SecretError, SecretKey};
+use diamond_secrets::{
+    KeyWrapper, MasterKey, MasterKeys, OpenError, SealedStore, SecretError, SecretKey,
+};
 use diamond_test_support::PostgresDatabase;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, any::AnyRow};
@@ -95,9 +97,23 @@ pub fn master(byte: u8) -> Arc<dyn KeyWrapper> {
     Arc::new(MasterKey::new(SecretKey::from_slice(&[byte; 32]).unwrap()))
 }
 
-pub async fn try_store(db: &Db, wrapper: Arc<dyn KeyWrapper>) -> Result<SealedStore, SecretError> {
+pub async fn try_store(
+    db: &Db,
+    keys: impl Into<MasterKeys> + Send,
+) -> Result<SealedStore, SecretError> {
+    let opened = try_open(db, keys).await;
+    opened.map_err(|error| match error {
+        OpenError::Store(error) => error,
+        OpenError::Key(error) => panic!("no master key: {error}"),
+    })
+}
+
+pub async fn try_open(
+    db: &Db,
+    keys: impl Into<MasterKeys> + Send,
+) -> Result<SealedStore, OpenError> {
     let clock = ManualClock::new(Timestamp::from_second(1_767_225_600).unwrap());
-    SealedStore::open(db.clone(), wrapper, Arc::new(clock)).await
+    SealedStore::open(db.clone(), keys, Arc::new(clock)).await
 }
 
 pub async fn store(db: &Db) -> SealedStore {

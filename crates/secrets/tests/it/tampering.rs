@@ -206,7 +206,7 @@ async fn swapped_rows_are_noticed(place: &Place) {
                 // Neither opens: to the store this is another master key.
                 let opened = try_store(&db, master(1)).await;
                 assert!(
-                    matches!(opened, Err(SecretError::WrongMasterKey)),
+                    matches!(opened, Err(SecretError::WrongMasterKey { .. })),
                     "{opened:?}"
                 );
             } else {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use figment::value::{Dict, Value};
 
-use super::Config;
+use super::{Config, PassphraseFrom};
 
 /// Compares what was set with the default file: an unknown name or a value of another type is a
 /// fault. A number where a text is wanted becomes the text (the environment cannot say which).
@@ -156,9 +156,22 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         ));
     }
     let secrets = &config.secrets;
-    if set(&secrets.master_key_file) && set(&secrets.passphrase_file) {
+    let sources = [
+        set(&secrets.master_key_file),
+        set(&secrets.passphrase_file),
+        secrets.passphrase != PassphraseFrom::Nobody,
+    ];
+    if sources.into_iter().filter(|named| *named).count() > 1 {
         faults.push(
-            "`secrets.master_key_file` and `secrets.passphrase_file` exclude each other".into(),
+            "`secrets.master_key_file`, `secrets.passphrase_file` and `secrets.passphrase` exclude \
+             each other"
+                .into(),
+        );
+    }
+    if set(&secrets.next_master_key_file) && set(&secrets.next_passphrase_file) {
+        faults.push(
+            "`secrets.next_master_key_file` and `secrets.next_passphrase_file` exclude each other"
+                .into(),
         );
     }
     for (service, section) in &config.services {

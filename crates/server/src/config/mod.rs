@@ -9,6 +9,6 @@ pub use load::{ConfigError, DEFAULT_FILE, load};
 pub use reference::reference;
 pub use sections::{
     ApiSection, Config, CostsSection, DatabaseSection, GatewaySection, JournalSection,
-    LeasesSection, LogFormat, LogSection, OutboundSection, SecretsSection, ServerSection,
-    ServiceSection, TokensSection, days,
+    LeasesSection, LogFormat, LogSection, OutboundSection, PassphraseFrom, Profile, SecretsSection,
+    ServerSection, ServiceSection, TokensSection, days,
 };

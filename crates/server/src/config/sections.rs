@@ -40,10 +40,46 @@ pub struct Config {
     pub services: BTreeMap<ServiceId, ServiceSection>,
 }
 
+/// What the server may take for granted of its surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A machine to try things on.
+    Development,
+    /// A machine that keeps other people's keys.
+    Production,
+}
+
+impl Profile {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// Who says the passphrase at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum PassphraseFrom {
+    /// Nobody: there is a file.
+    #[serde(rename = "")]
+    Nobody,
+    /// Somebody at the terminal.
+    #[serde(rename = "prompt")]
+    Prompt,
+    /// Whoever feeds standard input.
+    #[serde(rename = "stdin")]
+    Stdin,
+}
+
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct ServerSection {
+    pub profile: Profile,
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub behind_proxy: bool,
@@ -103,6 +139,10 @@ impl std::fmt::Debug for DatabaseSection {
 pub struct SecretsSection {
     pub master_key_file: PathBuf,
     pub passphrase_file: PathBuf,
+    pub passphrase: PassphraseFrom,
+    pub next_master_key_file: PathBuf,
+    pub next_passphrase_file: PathBuf,
+    pub allow_master_key_on_data_volume: bool,
 }
 
 /// `[journal]`

@@ -1,6 +1,7 @@
 //! The wiring: the only place that names concrete adapters. Choosing another is a setting and an
 //! arm in `stores.rs`.
 
+mod seal;
 mod settings;
 mod stores;
 
@@ -25,9 +26,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     config::{Config, days},
     folder::DataFolder,
+    hardening::Hardening,
 };
+use seal::open_secrets;
 use settings::{app_settings, extra_authorities, gateway_settings};
-use stores::{open_catalog, open_database, open_journal, open_secrets};
+use stores::{open_catalog, open_database, open_journal};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
@@ -46,7 +49,11 @@ pub(crate) struct System {
 }
 
 /// Opens every store and builds the system on them.
-pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<System> {
+pub(crate) async fn open(
+    config: &Config,
+    metrics: PrometheusHandle,
+    hardening: &Hardening,
+) -> anyhow::Result<System> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
     let data = DataFolder::open(&config.server.data_dir, config.database.url.is_empty())?;
@@ -56,7 +63,7 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let (journal, recovered) = open_journal(config, &folder, Arc::clone(&disk), &clock).await?;
     let db = open_database(config, &folder).await?;
-    let secrets = open_secrets(&config.secrets, &folder, &db, &clock).await?;
+    let (secrets, seal) = open_secrets(config, &folder, &db, &clock, hardening).await?;
     let names = Arc::clone(journal.dictionary());
     let audit = JournalAuditSink::open(
         &folder.join("audit"),
@@ -84,6 +91,12 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
         Arc::clone(&clock),
         node,
     ));
+    // Before anything is served: a change of the master key knows of this node from here on, or
+    // the node sees here that it lacks a key.
+    secrets
+        .join(node)
+        .await
+        .context("the master key is being changed")?;
     first_start(config, &db, &*clock, &folder).await?;
     report_recovered(&recovered, &*alarms);
 
@@ -125,7 +138,10 @@ pub(crate) async fn open(config: &Config, metrics: PrometheusHandle) -> anyhow::
     let (gateway, outbound) = clients.await.context("the clients were not built")??;
     let app = App::new(AppParts {
         db: db.clone(),
+        custody: secrets.clone(),
         secrets,
+        seal,
+        custody_news: Arc::default(),
         admission,
         keyring,
         sink: journal.clone(),

@@ -133,6 +133,15 @@ fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'stat
                 .operators()
                 .of_caller(),
         ),
+        ("get_seal", case("/api/seal", None).operators().of_caller()),
+        (
+            "cancel_rekey",
+            case("/api/seal/rekey", None).operators().of_caller(),
+        ),
+        (
+            "begin_rekey",
+            case("/api/seal/rekey", None).operators().of_caller(),
+        ),
         ("list_audit", case("/api/audit?tenantId=own", None)),
         (
             "verify_audit",

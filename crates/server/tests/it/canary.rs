@@ -59,9 +59,23 @@ async fn the_canary_is_found_nowhere() {
         "/api/tenants/zaxon/keys",
         "/metrics",
         "/openapi.json",
+        "/api/seal",
     ] {
         let answer = world.operate(Method::GET, path, Value::Null).await;
         places.push((path, answer.json.to_string()));
+    }
+    // What other processes of this machine can see of it. (The environment is root's to read: the
+    // process is not dumpable.)
+    let process = format!("/proc/{}", world.server.id());
+    for name in ["cmdline", "environ", "comm", "status"] {
+        if let Ok(bytes) = std::fs::read(format!("{process}/{name}")) {
+            places.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+        } else {
+            assert!(
+                !rustix::process::geteuid().is_root(),
+                "root may read {name}"
+            );
+        }
     }
     world.server.terminate();
     assert!(world.server.wait().success());
@@ -70,7 +84,7 @@ async fn the_canary_is_found_nowhere() {
         assert!(!text.contains(CANARY), "the canary is in {place}");
         assert!(!text.contains(&token), "the token is in {place}");
     }
-    for entry in walk(&world.data()) {
+    for entry in walk(world.dir.path()) {
         let bytes = std::fs::read(&entry).unwrap();
         let found = |needle: &str| {
             bytes

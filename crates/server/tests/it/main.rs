@@ -20,6 +20,8 @@ mod keys;
 mod postgres;
 mod revoke;
 mod sdk;
+mod seal;
+mod seal_memory;
 mod settings;
 mod tenants;
 mod tls;

@@ -145,6 +145,11 @@ impl World {
 
     /// Starts the server on the folder as it is, sees it refuse, and gives what it said.
     pub fn refuses_to_start(&self) -> String {
+        self.start_refused().1
+    }
+
+    /// The same, with its exit status.
+    pub fn start_refused(&self) -> (Option<i32>, String) {
         let data = self.data();
         let mut server = ServerProcess::spawn(&binary("diamond-server"), |command| {
             command
@@ -152,8 +157,9 @@ impl World {
                 .arg(&data)
                 .envs(self.environment.iter().map(|(name, value)| (name, value)));
         });
-        assert!(!server.wait().success(), "it serves: {}", server.output());
-        server.output()
+        let status = server.wait();
+        assert!(!status.success(), "it serves: {}", server.output());
+        (status.code(), server.output())
     }
 
     /// Where the server keeps its data.
