@@ -13,12 +13,12 @@ mod master;
 mod sealed;
 mod store;
 
-pub use kept::{KeptIndex, KeptValue, KeptValues};
 pub use custody::{
     Custody, CustodyError, CustodyStatus, CustodyStep, RekeyBegun, RekeyEnd, RekeyPhase,
     RekeyProgress,
 };
 pub use diamond_db::sealed::DataKeyCount;
+pub use kept::{KeptIndex, KeptValue, KeptValues};
 pub use key::SecretKey;
 pub use master::{
     KeyWrapper, MasterKey, MasterKeyError, MasterKeyId, MasterKeySource, MasterKeys, WrapError,
