@@ -69,6 +69,7 @@ setup-run:
 setup-test:
 	@scripts/setup-system.sh test
 	@scripts/setup-venv.sh
+	@scripts/setup-venv.sh schemathesis
 
 programs:
 	$(CARGO) build --locked $(PROGRAMS)

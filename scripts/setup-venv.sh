@@ -1,11 +1,18 @@
 #!/bin/sh
-# Makes the Python environment of the SDK tests and the tour in target/venv, or leaves it alone when
-# it is there and holds what tests/sdk/requirements.txt asks for.
+# Makes a Python environment, or leaves it alone when it is there and holds what its requirements ask
+# for:
+#
+#   scripts/setup-venv.sh                 target/venv, of the SDK tests and the tour (tests/sdk)
+#   scripts/setup-venv.sh schemathesis    target/venv-schemathesis (tests/schemathesis)
 set -eu
 cd "$(dirname "$0")/.."
 
-venv=target/venv
-requirements=tests/sdk/requirements.txt
+name=${1:-sdk}
+requirements=tests/$name/requirements.txt
+case $name in
+    sdk) venv=target/venv ;;
+    *) venv=target/venv-$name ;;
+esac
 # What the environment was made from; written last, so that a broken attempt is made anew.
 stamp=$venv/made-from
 wanted=$(python3 --version; cat "$requirements")

@@ -8,6 +8,7 @@ mod alarms;
 mod analytics;
 mod audit;
 mod cloud_event;
+mod distinct;
 mod error;
 mod health;
 mod keys;

@@ -49,6 +49,7 @@ pub struct UsageReport {
     #[schema(value_type = Option<words::Timestamp>)]
     pub timestamp: Option<Timestamp>,
     /// What was used.
+    #[serde(deserialize_with = "crate::distinct::quantities")]
     #[schema(value_type = words::Quantities)]
     pub quantities: Quantities,
     /// What it cost; needs the scope `usage:import`. Priced from the quantities when absent.
@@ -75,7 +76,11 @@ pub struct UsageReport {
     #[schema(max_length = 64)]
     pub service_tier: Option<String>,
     /// The caller's words.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::distinct::tags",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     #[schema(value_type = words::Tags)]
     pub tags: Tags,
 }

@@ -12,6 +12,8 @@ pub struct ApiSettings {
     pub body_bytes_max: usize,
     /// The largest body of a usage report, in bytes.
     pub usage_body_bytes_max: usize,
+    /// How deep objects and arrays may stand in each other in a body.
+    pub json_depth_max: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
 }
@@ -21,6 +23,7 @@ impl Default for ApiSettings {
         Self {
             body_bytes_max: 64 * 1024,
             usage_body_bytes_max: 8 * 1024 * 1024,
+            json_depth_max: 32,
             request_timeout: Duration::from_secs(30),
         }
     }

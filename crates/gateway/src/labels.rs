@@ -51,9 +51,13 @@ pub(crate) fn tenant(headers: &HeaderMap) -> Result<Option<TenantId>, Failure> {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Failure> {
-    let Some(value) = headers.get(name) else {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(malformed(name, &"it stands there twice"));
+    }
     // Names of people are not ASCII everywhere.
     let text = std::str::from_utf8(value.as_bytes()).map_err(|error| malformed(name, &error))?;
     Ok(Some(text.trim()))
@@ -128,6 +132,8 @@ mod tests {
         let labels = read(&headers).unwrap();
         assert_eq!(labels.user.unwrap().as_str(), "Zoë");
         assert!(labels.trace_id.is_none());
+        headers.append(USER, "other".parse().unwrap());
+        assert!(read(&headers).is_err());
         headers.insert(USER, "x".repeat(129).parse().unwrap());
         assert!(read(&headers).is_err());
     }

@@ -44,7 +44,7 @@ impl Default for GatewaySettings {
             upstreams: HashMap::new(),
             body_bytes_max: 32 << 20,
             held_upload_bytes_max: 256 << 10,
-            decoded_bytes_max: 1 << 30,
+            decoded_bytes_max: 256 << 20,
             body_silence_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             // The official SDKs wait ten minutes.

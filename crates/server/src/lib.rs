@@ -4,7 +4,9 @@
 pub mod config;
 mod folder;
 mod hardening;
+mod head;
 mod listen;
+mod patience;
 mod prometheus;
 mod run;
 mod tls;

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, ServerSection},
     hardening::Hardening,
+    head::HeadLimits,
     listen::{ConnectionSettings, Front, listen},
+    patience::Patience,
     prometheus,
     tls::Tls,
     wire,
@@ -71,6 +73,11 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
         api: system.api.clone(),
         shared: Handle::current(),
         behind_proxy: config.server.behind_proxy,
+        head: HeadLimits {
+            url_bytes_max: config.server.url_bytes_max,
+            header_bytes_max: config.server.header_bytes_max as usize,
+            headers_max: config.server.headers_max,
+        },
     };
     let workers = Workers::start((0..threads).map(|_| front()).collect())
         .context("the threads that carry requests cannot start")?;
@@ -81,6 +88,13 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
             ConnectionSettings {
                 connections_max: config.server.connections_max,
                 header_timeout: Duration::from_secs(config.server.header_timeout_seconds),
+                patience: Patience {
+                    idle: Duration::from_secs(config.server.idle_timeout_seconds),
+                    unread: Duration::from_secs(config.server.unread_timeout_seconds),
+                },
+                streams_max: config.server.streams_max,
+                header_bytes_max: config.server.header_bytes_max,
+                headers_max: config.server.headers_max,
                 drain: Duration::from_secs(config.server.drain_seconds),
                 tls: handshakes,
             },

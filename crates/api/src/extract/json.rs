@@ -1,11 +1,12 @@
 //! Bodies.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{FromRequest, Request},
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
+
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
@@ -91,7 +92,33 @@ async fn json_body(request: Request, state: &ApiState) -> Result<Bytes, ApiError
     if content_type(request.headers()).as_deref() != Some("application/json") {
         return Err(ApiError::unsupported_media_type("application/json"));
     }
-    read_body(request.into_body(), state.settings.body_bytes_max).await
+    let settings = &state.settings;
+    let body = read_body(request.into_body(), settings.body_bytes_max).await?;
+    check_depth(&body, settings.json_depth_max)?;
+    Ok(body)
+}
+
+/// Refuses a text whose objects and arrays stand too deep in each other. Whether it is JSON is for
+/// the parser to say.
+pub fn check_depth(text: &[u8], depth_max: usize) -> Result<(), ApiError> {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > depth_max {
+            return Err(ApiError::bad_request(
+                "json_too_deep",
+                format!("objects and arrays stand at most {depth_max} deep in each other"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The media type, without parameters and in lower case.
@@ -109,14 +136,21 @@ pub fn content_type(headers: &HeaderMap) -> Option<String> {
 
 /// Reads a whole body, which is refused as soon as it is larger than allowed.
 pub async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        ApiError::too_large(
+            "body_too_large",
+            format!("the body is larger than {bytes_max} bytes"),
+        )
+    };
+    // What is announced to be too large is not waited for.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
     to_bytes(body, bytes_max).await.map_err(|error| {
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
         while let Some(inner) = cause {
             if inner.is::<LengthLimitError>() {
-                return ApiError::too_large(
-                    "body_too_large",
-                    format!("the body is larger than {bytes_max} bytes"),
-                );
+                return too_large();
             }
             cause = inner.source();
         }
@@ -169,6 +203,18 @@ mod tests {
         ] {
             let (_, told) = told(parse_secret::<PutKeyRequest>(body).unwrap_err());
             assert!(!told.contains("canary"), "{told}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_outside_of_texts_only() {
+        for (text, fits) in [
+            (r#"{"a":[1]}"#, true),
+            (r#"[[],[],[[]]]"#, false),
+            (r#"["[[[[","\"[[[[",{}]"#, true),
+            (r#"]]]{"a":{"b":{}}}"#, false),
+        ] {
+            assert_eq!(check_depth(text.as_bytes(), 2).is_ok(), fits, "{text}");
         }
     }
 

@@ -6,6 +6,6 @@ mod path;
 mod query;
 
 pub use context::{Context, PeerAddress, RequestIdentity};
-pub use json::{Json, SecretJson, content_type, is_array, read_body};
+pub use json::{Json, SecretJson, check_depth, content_type, is_array, read_body};
 pub use path::Path;
 pub use query::Query;

@@ -12,7 +12,7 @@ use super::body::{Form, NotAReport};
 use crate::{
     ApiState,
     errors::ApiError,
-    extract::{Context, content_type, read_body},
+    extract::{Context, check_depth, content_type, read_body},
 };
 
 type State = axum::extract::State<ApiState>;
@@ -45,6 +45,7 @@ pub async fn report_usage(
     }
     let form = Form::of(content_type(request.headers()).as_deref())?;
     let body = read_body(request.into_body(), state.settings.usage_body_bytes_max).await?;
+    check_depth(&body, state.settings.json_depth_max)?;
     let mut reports = Vec::new();
     let mut refused = Vec::new();
     for parsed in form.read(&body)? {

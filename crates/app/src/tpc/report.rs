@@ -14,6 +14,8 @@ use super::{
 };
 use crate::{App, AppError, RequestContext};
 
+/// How long a step of a series may be: a leap year.
+const STEP_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// How many of the dearest users a report names.
 const TOP_USERS: usize = 10;
 
@@ -137,10 +139,10 @@ impl App {
         parts
             .admission
             .tenant_access(&ctx.caller, tenant, Scope::CostRead)?;
-        if step < SignedDuration::from_secs(60) {
+        if step < SignedDuration::from_secs(60) || step > STEP_MAX {
             return Err(AppError::invalid(
                 "invalid_step",
-                "a step is at least 60 seconds",
+                "a step is 60 seconds to 366 days",
             ));
         }
         let (range, _) = self.ranges(span)?;

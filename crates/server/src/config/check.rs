@@ -76,6 +76,24 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     };
     let server = &config.server;
     least("server.connections_max", server.connections_max as u64, 1);
+    least("server.streams_max", u64::from(server.streams_max), 1);
+    least("server.url_bytes_max", server.url_bytes_max as u64, 256);
+    least(
+        "server.header_bytes_max",
+        u64::from(server.header_bytes_max),
+        1024,
+    );
+    least("server.headers_max", server.headers_max as u64, 16);
+    least(
+        "server.idle_timeout_seconds",
+        server.idle_timeout_seconds,
+        1,
+    );
+    least(
+        "server.unread_timeout_seconds",
+        server.unread_timeout_seconds,
+        1,
+    );
     least(
         "server.header_timeout_seconds",
         server.header_timeout_seconds,
@@ -109,6 +127,12 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         1024,
     );
     least(
+        "gateway.decoded_bytes_max",
+        config.gateway.decoded_bytes_max,
+        1 << 20,
+    );
+    least("api.json_depth_max", config.api.json_depth_max as u64, 8);
+    least(
         "gateway.connect_timeout_seconds",
         config.gateway.connect_timeout_seconds,
         1,
@@ -139,6 +163,20 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         u64::from(config.tokens.lifetime_days),
         1,
     );
+    let mut most = |name: &str, value: u64, most: u64| {
+        if value > most {
+            faults.push(format!("`{name}` must be at most {most}, not {value}"));
+        }
+    };
+    // Beyond these the HTTP and JSON libraries have limits of their own.
+    most("server.url_bytes_max", server.url_bytes_max as u64, 65_534);
+    most(
+        "server.header_bytes_max",
+        u64::from(server.header_bytes_max),
+        384 << 10,
+    );
+    most("server.headers_max", server.headers_max as u64, 1_000);
+    most("api.json_depth_max", config.api.json_depth_max as u64, 100);
     let set = |path: &PathBuf| !path.as_os_str().is_empty();
     if set(&server.tls_certificate_file) != set(&server.tls_key_file) {
         faults.push(

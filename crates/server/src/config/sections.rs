@@ -86,7 +86,13 @@ pub struct ServerSection {
     pub tls_certificate_file: PathBuf,
     pub tls_key_file: PathBuf,
     pub connections_max: usize,
+    pub streams_max: u32,
+    pub url_bytes_max: usize,
+    pub header_bytes_max: u32,
+    pub headers_max: usize,
     pub header_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
+    pub unread_timeout_seconds: u64,
     pub drain_seconds: u64,
     pub snapshot_staleness_seconds: u64,
 }
@@ -159,6 +165,7 @@ pub struct JournalSection {
 pub struct ApiSection {
     pub body_bytes_max: usize,
     pub usage_body_bytes_max: usize,
+    pub json_depth_max: usize,
     pub timeout_seconds: u64,
 }
 
@@ -167,6 +174,7 @@ pub struct ApiSection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct GatewaySection {
     pub body_bytes_max: usize,
+    pub decoded_bytes_max: u64,
     pub connect_timeout_seconds: u64,
     pub body_timeout_seconds: u64,
     pub response_timeout_seconds: u64,

@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::service::service_fn;
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::{conn::auto, graceful::Watcher},
@@ -14,8 +15,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Front;
-use crate::tls::{HandshakeError, Handshakes};
+use super::{Front, front::FrontBody};
+use crate::{
+    patience::{Overdue, Patience, Traffic, Watched},
+    tls::{HandshakeError, Handshakes},
+};
 
 /// What a client hears that speaks plain HTTP where TLS is spoken.
 const TLS_REQUIRED: &str = concat!(
@@ -28,7 +32,9 @@ pub(super) struct Connection {
     pub(super) server: Arc<auto::Builder<TokioExecutor>>,
     pub(super) watcher: Watcher,
     /// How long a client may take for its handshake, and to begin its first request.
-    pub(super) patience: Duration,
+    pub(super) header_timeout: Duration,
+    /// How long it may keep its place without using it.
+    pub(super) patience: Patience,
     pub(super) tls: Option<Handshakes>,
     pub(super) peer: SocketAddr,
 }
@@ -39,10 +45,10 @@ impl Connection {
         let Some(tls) = &self.tls else {
             return self.requests(stream, front).await;
         };
-        match timeout(self.patience, tls.shake(stream)).await {
+        match timeout(self.header_timeout, tls.shake(stream)).await {
             Ok(Ok(stream)) => self.requests(stream, front).await,
             Ok(Err(HandshakeError::Plain(stream))) => {
-                let _ = timeout(self.patience, point_to_tls(stream)).await;
+                let _ = timeout(self.header_timeout, point_to_tls(stream)).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "a connection did not become one of TLS"),
             Err(_) => tracing::debug!("a handshake took too long"),
@@ -54,23 +60,31 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (begun, peer) = (CancellationToken::new(), self.peer);
+        let traffic = Traffic::default();
         let service = service_fn({
-            let begun = begun.clone();
-            move |request| {
+            let (begun, traffic) = (begun.clone(), traffic.clone());
+            move |request: Request<Incoming>| {
                 begun.cancel();
+                let (open, version) = (traffic.begin(), request.version());
                 let front = front.clone();
-                async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+                async move {
+                    let answer = front.answer(request, peer).await;
+                    Ok::<Response<Watched<FrontBody>>, Infallible>(open.answer(version, answer))
+                }
             }
         });
         let connection = self
             .server
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .serve_connection_with_upgrades(TokioIo::new(traffic.count(stream)), service)
             .into_owned();
         let connection = self.watcher.watch(connection);
         // The head of a request has its own time limit, but only once the protocol is known:
         // whoever connects and says nothing would hold its place for ever.
         let silent = async {
-            if timeout(self.patience, begun.cancelled()).await.is_ok() {
+            if timeout(self.header_timeout, begun.cancelled())
+                .await
+                .is_ok()
+            {
                 std::future::pending::<()>().await;
             }
         };
@@ -79,6 +93,13 @@ impl Connection {
                 tracing::debug!(error = %error, "a connection ended early");
             },
             () = silent => tracing::debug!("a connection said nothing and was closed"),
+            overdue = traffic.overdue(self.patience) => match overdue {
+                Overdue::Idle => tracing::debug!("an idle connection was closed"),
+                Overdue::Unread => tracing::info!(
+                    peer.address = %peer.ip(),
+                    "a connection was cut, its client takes nothing of its answer"
+                ),
+            },
         }
     }
 }

@@ -13,6 +13,8 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
+use crate::head::HeadLimits;
+
 /// Everything under this belongs to the gateway, which works on plain hyper.
 const GATEWAY_PREFIX: &str = "/gateway/";
 /// Under this keys are handed out.
@@ -31,6 +33,8 @@ pub(crate) struct Front {
     pub shared: Handle,
     /// Whether the address that a proxy in front names is the caller's.
     pub behind_proxy: bool,
+    /// How large a request's head may be.
+    pub head: HeadLimits,
 }
 
 impl Front {
@@ -39,6 +43,9 @@ impl Front {
         mut request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<FrontBody> {
+        if let Err(oversized) = self.head.check(&request) {
+            return oversized.answer().map(FrontBody::Api);
+        }
         let peer = if self.behind_proxy {
             forwarded_peer(&request, peer)
         } else {

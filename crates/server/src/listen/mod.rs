@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{tls::Handshakes, workers::Workers};
+use crate::{patience::Patience, tls::Handshakes, workers::Workers};
 use connection::Connection;
 pub(crate) use front::Front;
 
@@ -23,6 +23,8 @@ pub(crate) use front::Front;
 /// answer.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(20);
+/// How many headers HTTP/1 takes without being told.
+const HTTP1_HEADERS: usize = 100;
 /// How long to wait before accepting again when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -31,6 +33,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct ConnectionSettings {
     pub connections_max: usize,
     pub header_timeout: Duration,
+    pub patience: Patience,
+    /// HTTP/2: requests at a time on one connection.
+    pub streams_max: u32,
+    /// HTTP/2: how large the headers of a request may be.
+    pub header_bytes_max: u32,
+    /// HTTP/1: how many headers a request may have.
+    pub headers_max: usize,
     pub drain: Duration,
     /// TLS, unless connections are plain.
     pub tls: Option<Handshakes>,
@@ -80,7 +89,8 @@ pub(crate) async fn listen(
         let connection = Connection {
             server: Arc::clone(&server),
             watcher: graceful.watcher(),
-            patience: settings.header_timeout,
+            header_timeout: settings.header_timeout,
+            patience: settings.patience,
             tls: settings.tls.clone(),
             peer,
         };
@@ -110,10 +120,15 @@ fn server(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .keep_alive(true);
+    // Asking for the library's own number would cost it its buffer on the stack.
+    if settings.headers_max != HTTP1_HEADERS {
+        server.http1().max_headers(settings.headers_max);
+    }
     server
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(256)
+        .max_concurrent_streams(settings.streams_max)
+        .max_header_list_size(settings.header_bytes_max)
         .keep_alive_interval(Some(KEEP_ALIVE_EVERY))
         .keep_alive_timeout(KEEP_ALIVE_PATIENCE);
     server

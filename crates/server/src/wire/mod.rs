@@ -164,6 +164,7 @@ pub(crate) async fn open(
         settings: ApiSettings {
             body_bytes_max: config.api.body_bytes_max,
             usage_body_bytes_max: config.api.usage_body_bytes_max,
+            json_depth_max: config.api.json_depth_max,
             request_timeout: Duration::from_secs(config.api.timeout_seconds),
         },
     });

@@ -186,6 +186,11 @@ impl World {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        // What the gateway passes on may be a provider's code; ours come with our name.
+        let error: &Value = &json["error"];
+        if let (Some(code), Some(_)) = (error["code"].as_str(), error["requestId"].as_str()) {
+            crate::errors::must_be_documented(status.as_u16(), code);
+        }
         Answer {
             status,
             headers,
