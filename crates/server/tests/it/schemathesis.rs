@@ -118,5 +118,5 @@ async fn a_status_that_is_not_announced_is_found() {
     let output = output.await.unwrap();
     let report = report(&output);
     assert!(!output.status.success(), "{report}");
-    assert!(report.contains("Undocumented HTTP status code"), "{report}");
+    assert!(report.contains("Undocumented status code"), "{report}");
 }
