@@ -236,7 +236,7 @@ impl SealedStore {
     /// Reads the sources again: the operator may have brought a key.
     async fn look_again(&self, wanted: &[&str]) -> Result<(), CustodyError> {
         let step = self.progress.looked.fetch_add(1, Ordering::Relaxed);
-        if self.keys.is_cheap() || step % COSTLY_STEPS == 0 {
+        if self.keys.is_cheap() || step.is_multiple_of(COSTLY_STEPS) {
             self.load_keys(wanted).await?;
         }
         Ok(())
