@@ -14,6 +14,7 @@ mod health;
 mod keys;
 mod label;
 mod page;
+mod restores;
 mod revocations;
 mod seal;
 mod secret_text;
@@ -42,6 +43,9 @@ pub use keys::{
 };
 pub use label::{Label, LabelError};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, Limit, LimitError, PageParams};
+pub use restores::{
+    ReleaseRestoreRequest, RestoreComparison, RestoreRecent, RestoreRelease, RestoreStatusResponse,
+};
 pub use revocations::{
     NodeStanding, RevocationNodeResponse, RevocationResponse, RevocationTargetKind,
     RevocationWaitParams, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX,

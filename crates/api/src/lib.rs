@@ -7,6 +7,7 @@
 mod alarms;
 mod analytics;
 mod audit;
+mod backups;
 mod errors;
 mod extract;
 mod keys;

@@ -8,7 +8,8 @@ use diamond_domain::Scope;
 use http::Method;
 
 use crate::{
-    ApiState, alarms, analytics, audit, keys, operations, revocations, seal, tenants, tokens, usage,
+    ApiState, alarms, analytics, audit, backups, keys, operations, revocations, seal, tenants,
+    tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -75,6 +76,9 @@ pub fn routes() -> Vec<RouteInfo> {
     seal::get_seal,
     seal::begin_rekey,
     seal::cancel_rekey,
+    backups::take_backup,
+    backups::get_restore,
+    backups::release_restore,
     operations::get_health,
     operations::get_readiness,
     operations::get_metrics,
@@ -143,6 +147,12 @@ pub(crate) fn table() -> Vec<Route> {
         line(GET, "/api/seal", TenantsAdmin, "get_seal", seal::get_seal).operators(),
         line(DELETE, "/api/seal/rekey", TenantsAdmin, "cancel_rekey", seal::cancel_rekey).operators(),
         line(POST, "/api/seal/rekey", TenantsAdmin, "begin_rekey", seal::begin_rekey).operators(),
+        // Backups.
+        line(POST, "/api/backup", TenantsAdmin, "take_backup", backups::take_backup).operators(),
+        line(GET, "/api/restore", TenantsAdmin, "get_restore", backups::get_restore).operators(),
+        line(POST, "/api/restore/release", TenantsAdmin, "release_restore", backups::release_restore)
+            .sample(r#"{"digest":"sample","reason":"sample"}"#)
+            .operators(),
         // Operations. Open, like all such: they name no tenant and no secret.
         open("/healthz", "get_health", operations::get_health),
         open("/readyz", "get_readiness", operations::get_readiness),
@@ -274,8 +284,9 @@ mod tests {
     #[test]
     fn whoever_sends_a_body_has_a_sample() {
         for route in routes() {
-            let acts_only =
-                route.path.starts_with("/api/alarms/") || route.path.starts_with("/api/seal");
+            let acts_only = ["/api/alarms/", "/api/seal", "/api/backup"]
+                .iter()
+                .any(|prefix| route.path.starts_with(prefix));
             let sends = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH") && !acts_only;
             assert_eq!(route.sample_body.is_some(), sends, "{}", route.path);
         }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{AlarmRecorder, AppError, Outbound, SealFacts, Snapshot};
+use crate::{AlarmRecorder, AppError, Backups, Outbound, SealFacts, Snapshot};
 
 /// Figures that an operator may change.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub struct AppParts {
     pub alarms: Arc<AlarmRecorder>,
     /// Feeds `admission` and `keyring` from `db`.
     pub snapshot: Arc<Snapshot>,
+    /// Makes backups.
+    pub backups: Arc<dyn Backups>,
     /// Keeps tasks from being forgotten at the end.
     pub tasks: TaskTracker,
     /// The time.

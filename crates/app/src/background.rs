@@ -37,6 +37,7 @@ impl App {
         let tasks = &self.parts().tasks;
         tasks.spawn(follow_changes(self.clone(), stop.clone()));
         tasks.spawn(write_alarms(self.clone(), stop.clone()));
+        tasks.spawn(announce_quarantine(self.clone()));
         tasks.spawn(anchor_audit(self.clone(), stop.clone()));
         tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
         tasks.spawn(keep_registered(self.clone(), stop.clone()));
@@ -256,5 +257,11 @@ async fn keep_seal(app: App, stop: CancellationToken) {
     // A change of the master key need not wait for a node that has gone.
     if let Err(error) = parts.custody.leave(parts.node).await {
         tracing::debug!(error = %error, "the goodbye was not heard");
+    }
+}
+
+async fn announce_quarantine(app: App) {
+    if let Err(error) = app.announce_quarantine().await {
+        tracing::warn!(error = %error, "whether this installation is in quarantine is not known");
     }
 }

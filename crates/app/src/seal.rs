@@ -41,9 +41,11 @@ impl App {
     /// Begins to change the master key; gives the change that is under way, if there is one.
     ///
     /// # Errors
-    /// Refused; `next_master_key_missing` when there is none to change to.
+    /// Refused; `restore_quarantine`; `next_master_key_missing` when there is none to change to.
     pub async fn begin_rekey(&self, ctx: &RequestContext) -> Result<SealStatus, AppError> {
         self.seal_access(ctx)?;
+        // After a restore the backup's master key may be the only one that opens anything.
+        let _released = self.outside_quarantine().await?;
         self.record_rekey(ctx, AuditAction::SealRekeyBegin, "asked for")
             .await?;
         let begun = self.parts().custody.begin().await?;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        alarms, completion,
+        alarms, backups, completion,
         config::{SetProfile, UseProfile},
         costs, keys, revocations, seal, tenants, tokens, usage,
     },
@@ -142,6 +142,14 @@ pub enum Admin {
     /// Change the master key while everything goes on, and wait until every data key is under it
     #[command(name = "seal:rekey")]
     SealRekey(seal::RekeyArguments),
+    /// Take a backup of everything that a node keeps, but for the master key
+    Backup(backups::BackupArguments),
+    /// Compare a restored installation with the backup that it was brought back from
+    #[command(name = "restore:status")]
+    RestoreStatus,
+    /// End the quarantine of a restored installation
+    #[command(name = "restore:release")]
+    RestoreRelease(backups::ReleaseArguments),
     /// List alarms
     #[command(name = "alarms:list")]
     AlarmsList(alarms::ListArguments),
@@ -210,6 +218,9 @@ mod tests {
             "diamond admin seal:rekey --no-wait",
             "diamond admin seal:rekey --cancel",
             "diamond admin alarms:list --state open",
+            "diamond admin backup --to monday.tar",
+            "diamond admin restore:status --output json",
+            "diamond admin restore:release --digest 0123456789abcdef --reason compared",
             "diamond config set-profile work --url https://keys.example.com",
             "diamond completion bash",
         ] {

@@ -15,6 +15,8 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// A backup may be large.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A server that can be asked.
@@ -49,6 +51,25 @@ impl Answer {
             url: self.url.clone(),
             status: self.status,
         }
+    }
+}
+
+/// A large answer, piece by piece.
+#[derive(Debug)]
+pub struct Download {
+    response: reqwest::Response,
+    url: String,
+}
+
+impl Download {
+    /// The next piece; `None` at the end. An answer that breaks off is an error.
+    pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
+        let piece = self.response.chunk().await;
+        piece.map_err(|error| Failure::Unreachable {
+            url: self.url.clone(),
+            reason: format!("the answer broke off: {}", root_cause(&error)),
+            untrusted: false,
+        })
     }
 }
 
@@ -109,6 +130,20 @@ impl Client {
         self.send(self.request(Method::POST, path)?).await
     }
 
+    /// Asks for something that is too large to be held in memory.
+    pub async fn download(&self, path: &[&str]) -> Result<Download, Failure> {
+        let request = self.request(Method::POST, path)?.timeout(DOWNLOAD_TIMEOUT);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            let url = self.url.to_string();
+            return Ok(Download { response, url });
+        }
+        Err(self.refused(response).await?)
+    }
+
     /// Supplies something; repeating it under the same key changes nothing.
     pub async fn put(
         &self,
@@ -153,32 +188,47 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let unreachable = |error: &reqwest::Error| Failure::Unreachable {
-            url: self.url.to_string(),
-            reason: root_cause(error),
-            // The words of rustls; only the hint depends on them.
-            untrusted: root_cause(error).contains("certificate"),
-        };
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return self.whole(response).await;
+        }
+        Err(self.refused(response).await?)
+    }
+
+    async fn whole(&self, response: reqwest::Response) -> Result<Answer, Failure> {
+        let status = response.status().as_u16();
         let body = response
             .bytes()
             .await
-            .map_err(|error| unreachable(&error))?
-            .to_vec();
-        let answer = Answer {
+            .map_err(|error| self.unreachable(&error))?;
+        Ok(Answer {
             url: self.url.to_string(),
-            status: status.as_u16(),
-            body,
-        };
-        if status.is_success() {
-            return Ok(answer);
-        }
+            status,
+            body: body.to_vec(),
+        })
+    }
+
+    /// What the server says of a request that it refuses.
+    async fn refused(&self, response: reqwest::Response) -> Result<Failure, Failure> {
+        let answer = self.whole(response).await?;
         let error: ErrorResponse = answer.read()?;
-        Err(Failure::Refused {
+        Ok(Failure::Refused {
             status: answer.status,
             body: Box::new(error.error),
         })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let reason = root_cause(error);
+        Failure::Unreachable {
+            url: self.url.to_string(),
+            // The words of rustls; only the hint depends on them.
+            untrusted: reason.contains("certificate"),
+            reason,
+        }
     }
 }
 

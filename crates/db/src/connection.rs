@@ -25,6 +25,9 @@ pub struct DbOptions {
     pub max_connections: u32,
     /// How long a call waits for a free connection before it is [`DbError::Unavailable`].
     pub acquire_timeout: Duration,
+    /// Up to which migration the schema is brought: all of them, but for rows of an older
+    /// release's backup.
+    pub schema_version: i64,
 }
 
 impl Default for DbOptions {
@@ -32,6 +35,7 @@ impl Default for DbOptions {
         Self {
             max_connections: 8,
             acquire_timeout: Duration::from_secs(5),
+            schema_version: i64::MAX,
         }
     }
 }
@@ -120,7 +124,7 @@ impl Db {
             engine,
             writers: Arc::new(Semaphore::new(1)),
         };
-        migration::apply_all(&db).await?;
+        migration::apply(&db, options.schema_version).await?;
         Ok(db)
     }
 

@@ -14,8 +14,13 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 /// An arbitrary number that nobody else in the database locks on.
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(7310271861190531)";
 
-/// Applies, in one transaction, every file that is not yet in the database.
-pub(crate) async fn apply_all(db: &Db) -> Result<(), DbError> {
+/// The number of the newest file.
+pub(crate) fn newest_known() -> i64 {
+    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
+}
+
+/// Applies, in one transaction, every file up to this number that is not yet in the database.
+pub(crate) async fn apply(db: &Db, up_to: i64) -> Result<(), DbError> {
     let mut writing = Writing::begin(db).await?;
     if db.engine == Engine::Postgres {
         sqlx::query(POSTGRES_LOCK)
@@ -23,7 +28,7 @@ pub(crate) async fn apply_all(db: &Db) -> Result<(), DbError> {
             .await?;
     }
     let applied = applied(writing.connection()).await?;
-    let newest_known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+    let newest_known = newest_known();
     if let Some((newest, _)) = applied.last_key_value()
         && *newest > newest_known
     {
@@ -34,7 +39,7 @@ pub(crate) async fn apply_all(db: &Db) -> Result<(), DbError> {
             ),
         });
     }
-    for migration in MIGRATIONS.iter() {
+    for migration in MIGRATIONS.iter().filter(|m| m.version <= up_to) {
         let checksum = hexadecimal(&migration.checksum);
         match applied.get(&migration.version) {
             Some(found) if *found == checksum => continue,

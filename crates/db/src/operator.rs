@@ -41,6 +41,18 @@ pub async fn list_tokens(
     tokens::page_of_all(db, after, limit).await
 }
 
+/// The versions of all secrets by name and version.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_key_versions(
+    db: &Db,
+    after: Option<(&SecretName, SecretVersion)>,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::page_of_all(db, after, limit).await
+}
+
 /// Revokes a token, whoever owns it; `false` when there is none that is not yet revoked.
 ///
 /// # Errors

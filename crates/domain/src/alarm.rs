@@ -29,6 +29,8 @@ pub enum AlarmCode {
     AuditBroken,
     /// A stored key cannot be opened.
     UnreadableSecret,
+    /// This installation was brought back from a backup and not released yet.
+    RestoreQuarantine,
     /// A node has not said that it refuses what was revoked.
     RevocationUnacknowledged,
     /// The listener's new certificate cannot be used.
@@ -57,6 +59,7 @@ impl AlarmCode {
             Self::DatabaseUnreachable => "database_unreachable",
             Self::AuditBroken => "audit_broken",
             Self::UnreadableSecret => "unreadable_secret",
+            Self::RestoreQuarantine => "restore_quarantine",
             Self::RevocationUnacknowledged => "revocation_unacknowledged",
             Self::TlsCertificateUnusable => "tls_certificate_unusable",
             Self::TlsCertificateExpiring => "tls_certificate_expiring",

@@ -81,6 +81,10 @@ impl Journal {
         Ok((Self(Arc::new(handle)), recovery))
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
     /// The journal's random name.
     #[must_use]
     pub fn id(&self) -> JournalId {

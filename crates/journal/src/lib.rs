@@ -8,6 +8,7 @@
 //! power, tears writes and fills up on command.
 
 mod commit;
+mod copies;
 mod disk;
 mod error;
 mod journal;
@@ -20,6 +21,7 @@ pub mod simulated;
 mod state;
 mod waiting;
 
+pub use copies::SegmentCopy;
 pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::JournalError;
 pub use journal::Journal;

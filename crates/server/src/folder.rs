@@ -21,6 +21,9 @@ const PARTS: &[&str] = &["events", "users", "audit"];
 /// The control database, when it is embedded.
 pub(crate) const DATABASE: &str = "control.db";
 
+/// Where a restore unpacks; a folder that has it was not brought back to its end.
+pub(crate) const RESTORING: &str = "restoring";
+
 /// The folder's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
@@ -44,6 +47,12 @@ impl DataFolder {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+        ensure!(
+            !path.join(RESTORING).exists(),
+            "a restore into the data folder {} was not finished: begin it anew (`diamond-server \
+             restore`)",
+            path.display()
+        );
         let mark = read_mark(&path.join(MARK))?;
         if mark.is_some() {
             let database = embedded_database.then_some(DATABASE);

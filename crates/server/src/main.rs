@@ -3,13 +3,16 @@
 use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
 use diamond_secrets::{MasterKeyError, SecretError};
-use diamond_server::config::{self, LogFormat, LogSection};
+use diamond_server::{
+    Restored,
+    config::{self, LogFormat, LogSection},
+};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -54,6 +57,25 @@ enum Command {
     },
     /// Print the OpenAPI document of the HTTP API.
     Openapi,
+    /// Bring a backup back, into an empty data folder and an empty database.
+    Restore {
+        /// The archive that `diamond admin backup` wrote.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// A file with settings (see `config`).
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where the embedded stores will live.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Prove that a backup is whole, without bringing it back.
+    #[command(name = "backup:verify")]
+    BackupVerify {
+        /// The archive.
+        #[arg(value_name = "FILE")]
+        archive: PathBuf,
+    },
 }
 
 /// The exit status of wrong settings or arguments.
@@ -77,6 +99,23 @@ fn main() -> ExitCode {
         Command::Config { markdown: false } => print(config::DEFAULT_FILE),
         Command::Config { markdown: true } => print(&config::reference()),
         Command::Openapi => print(&diamond_api::openapi_json()),
+        Command::BackupVerify { archive } => {
+            told(diamond_server::check_backup(&archive).map_err(|error| (error, ExitCode::FAILURE)))
+        }
+        Command::Restore {
+            from,
+            config,
+            data_dir,
+        } => {
+            let mut overrides = Vec::new();
+            if let Some(dir) = data_dir {
+                overrides.push(("server.data_dir", dir.to_string_lossy().into_owned().into()));
+            }
+            match settings(config.as_deref(), &overrides) {
+                Ok(config) => told(restore(&from, &config)),
+                Err(misconfigured) => misconfigured,
+            }
+        }
         Command::Serve {
             config,
             data_dir,
@@ -101,18 +140,54 @@ fn main() -> ExitCode {
             if behind_proxy {
                 overrides.push(("server.behind_proxy", true.into()));
             }
-            let config = match config::load(config.as_deref(), &overrides) {
-                Ok(config) => config,
-                Err(error) => {
-                    complain(&format!("the settings cannot be used:\n{error}"));
-                    return ExitCode::from(MISCONFIGURED);
-                }
-            };
-            if let Err(fault) = start_log(&config.log) {
-                complain(&fault);
-                return ExitCode::from(MISCONFIGURED);
+            match settings(config.as_deref(), &overrides) {
+                Ok(config) => serve(config),
+                Err(misconfigured) => misconfigured,
             }
-            serve(config)
+        }
+    }
+}
+
+/// Reads the settings and starts the log.
+fn settings(
+    file: Option<&Path>,
+    overrides: &[(&str, figment::value::Value)],
+) -> Result<config::Config, ExitCode> {
+    let config = config::load(file, overrides).map_err(|error| {
+        complain(&format!("the settings cannot be used:\n{error}"));
+        ExitCode::from(MISCONFIGURED)
+    })?;
+    start_log(&config.log).map_err(|fault| {
+        complain(&fault);
+        ExitCode::from(MISCONFIGURED)
+    })?;
+    Ok(config)
+}
+
+fn restore(from: &Path, config: &config::Config) -> Result<Restored, (anyhow::Error, ExitCode)> {
+    let hardening = diamond_server::harden(config.server.profile);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| (error.into(), ExitCode::FAILURE))?;
+    let restored = runtime.block_on(diamond_server::restore(from, config, &hardening));
+    restored.map_err(|error| {
+        let sealed = is_sealed(&error);
+        let status = if sealed {
+            ExitCode::from(SEALED)
+        } else {
+            ExitCode::FAILURE
+        };
+        (error, status)
+    })
+}
+
+fn told(outcome: Result<Restored, (anyhow::Error, ExitCode)>) -> ExitCode {
+    match outcome {
+        Ok(restored) => print(&(restored.lines.join("\n") + "\n")),
+        Err((error, status)) => {
+            complain(&format!("error: {error:#}"));
+            status
         }
     }
 }

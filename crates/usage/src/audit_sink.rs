@@ -33,6 +33,10 @@ pub enum AuditAction {
     SealRekeyCancel,
     /// A change of the master key ended: everything is under the new one.
     SealRekeyEnd,
+    /// A backup was taken.
+    BackupTake,
+    /// An installation that was brought back from a backup was released.
+    RestoreRelease,
 }
 
 /// How it ended.

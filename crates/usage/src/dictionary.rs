@@ -8,7 +8,7 @@ use std::{
 };
 
 use diamond_domain::{TenantId, UserId};
-use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position};
+use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position, SegmentCopy};
 use parking_lot::RwLock;
 
 use crate::{ErasureSubject, dictionary_file::DictionaryRecord, stored::Malformed};
@@ -105,6 +105,14 @@ impl UserDictionary {
             journal,
             users: RwLock::new(users),
         })
+    }
+
+    /// Everything that is durable now.
+    ///
+    /// # Errors
+    /// As [`Journal::copies`].
+    pub fn copies(&self) -> Result<Vec<SegmentCopy>, JournalError> {
+        self.journal.copies()
     }
 
     /// The code of a user, durable when this returns. `None` for the platform's own people.

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use diamond_domain::AuditId;
-use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position};
+use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position, SegmentCopy};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
@@ -67,6 +67,14 @@ impl JournalAuditSink {
     /// [`JournalError::Failed`] or [`JournalError::Closed`].
     pub fn check(&self) -> Result<(), JournalError> {
         self.0.journal.check()
+    }
+
+    /// The chain as far as it is durable now. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As [`Journal::copies`].
+    pub fn copies(&self) -> Result<Vec<SegmentCopy>, JournalError> {
+        self.0.journal.copies()
     }
 
     /// Takes nothing more. Blocks on the disk.

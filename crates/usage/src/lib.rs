@@ -31,7 +31,7 @@ pub use event_scan::{EventScan, ScanFilter};
 pub use event_sink::{EventSink, SinkError, Verdict};
 pub use journal_audit::JournalAuditSink;
 pub use opening::RecoveredCalls;
-pub use usage_journal::{UsageJournal, UsageJournalOptions};
+pub use usage_journal::{UsageCopies, UsageJournal, UsageJournalOptions};
 pub use usage_reader::{
     ErasureSubject, EventFilter, EventPage, GroupBy, LedgerCursor, ReadError, SequenceSum,
     SeriesPoint, TenantScope, TotalsRow, UsageReader, UserTotal,

@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use diamond_domain::Clock;
-use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position};
+use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position, SegmentCopy};
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 
@@ -84,6 +84,15 @@ impl Marks {
     }
 }
 
+/// The files of a usage journal, as they were at one moment.
+#[derive(Debug)]
+pub struct UsageCopies {
+    /// The events' segments.
+    pub events: Vec<SegmentCopy>,
+    /// The names' segments.
+    pub users: Vec<SegmentCopy>,
+}
+
 impl UsageJournal {
     /// Opens the journal in a folder. Calls that were open when the process died become events,
     /// durably, before this returns; so it waits for the disk, and reads all of the journal.
@@ -133,6 +142,17 @@ impl UsageJournal {
             dictionary: self.dictionary.clone(),
             filter,
         }
+    }
+
+    /// Everything that is durable now: the events, and then the names, so that every code that
+    /// stands in an event has its name. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As [`Journal::copies`].
+    pub fn copies(&self) -> Result<UsageCopies, JournalError> {
+        let events = self.journal.copies()?;
+        let users = self.dictionary.copies()?;
+        Ok(UsageCopies { events, users })
     }
 
     /// Forgets a person, or everybody of a tenant; how many names. Blocks on the disk.

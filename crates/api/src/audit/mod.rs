@@ -160,5 +160,7 @@ const fn action_text(action: AuditAction) -> &'static str {
         AuditAction::SealRekeyBegin => "seal_rekey_begin",
         AuditAction::SealRekeyCancel => "seal_rekey_cancel",
         AuditAction::SealRekeyEnd => "seal_rekey_end",
+        AuditAction::BackupTake => "backup_take",
+        AuditAction::RestoreRelease => "restore_release",
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod audit;
+pub mod backups;
 pub mod completion;
 pub mod config;
 pub mod costs;
@@ -64,6 +65,13 @@ pub async fn execute(
         Command::Admin(Admin::SealStatus) => seal::status(session, terminal).await,
         Command::Admin(Admin::SealRekey(arguments)) => {
             seal::rekey(&arguments, session, terminal).await
+        }
+        Command::Admin(Admin::Backup(arguments)) => {
+            backups::backup(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::RestoreStatus) => backups::status(session, terminal).await,
+        Command::Admin(Admin::RestoreRelease(arguments)) => {
+            backups::release(arguments, session, terminal).await
         }
         Command::Admin(Admin::AlarmsList(arguments)) => {
             alarms::list(arguments, session, terminal).await

@@ -160,6 +160,23 @@ pub async fn mark_revealed(
 }
 
 /// As [`list`], for an owner: a tenant's id, or empty for the platform.
+pub(crate) async fn page_of_all(
+    db: &Db,
+    after: Option<(&SecretName, SecretVersion)>,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    let rows = sqlx::query(
+        "SELECT * FROM key_versions WHERE (name, version) > ($1, $2)
+         ORDER BY name, version LIMIT $3",
+    )
+    .bind(after.map_or_else(String::new, |(name, _)| name.to_string()))
+    .bind(after.map_or(0, |(_, version)| i64::from(version.get())))
+    .bind(i64::from(limit))
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 pub(crate) async fn list_of_owner(
     db: &Db,
     owner: &str,

@@ -24,16 +24,20 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    backup::Archivist,
     config::{Config, days},
     folder::DataFolder,
     hardening::Hardening,
 };
-use seal::open_secrets;
+pub(crate) use seal::open_secrets;
 use settings::{app_settings, extra_authorities, gateway_settings};
 use stores::{open_catalog, open_database, open_journal};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
+
+/// What the key is derived for by which an installation knows its backups.
+pub(crate) const BACKUP_KEY: &str = "backup";
 
 /// The system, opened and ready to serve.
 pub(crate) struct System {
@@ -136,7 +140,19 @@ pub(crate) async fn open(
         .await
         .context("the control database cannot be read")?;
     let (gateway, outbound) = clients.await.context("the clients were not built")??;
+    let backups = Archivist {
+        db: db.clone(),
+        journal: Arc::clone(&journal),
+        audit: Arc::clone(&audit),
+        folder: folder.clone(),
+        installation,
+        node,
+        mac_key: secrets.derive(BACKUP_KEY),
+        clock: Arc::clone(&clock),
+        tasks: tasks.clone(),
+    };
     let app = App::new(AppParts {
+        backups: Arc::new(backups),
         db: db.clone(),
         custody: secrets.clone(),
         secrets,

@@ -24,7 +24,7 @@ use crate::{
 const PASSPHRASE_BYTES_MAX: usize = 4096;
 
 /// Opens the secret store with the master key that the settings name.
-pub(super) async fn open_secrets(
+pub(crate) async fn open_secrets(
     config: &Config,
     folder: &Path,
     db: &Db,

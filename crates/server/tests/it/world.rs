@@ -56,7 +56,7 @@ pub struct World {
     pub dir: TempDir,
     pub operator: String,
     pub client: reqwest::Client,
-    environment: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
 }
 
 /// An answer: its status and its JSON.
