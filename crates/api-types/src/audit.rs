@@ -40,6 +40,7 @@ pub struct ListAuditParams {
     pub limit: Option<Limit>,
     /// Where to go on: the `nextCursor` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1)]
     pub cursor: Option<String>,
 }
 

@@ -46,6 +46,7 @@ pub struct UsageCloudEvent {
     #[schema(pattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
     pub traceparent: Option<String>,
     /// The report without what the envelope says (`id`, `source`, `timestamp`).
+    #[serde(deserialize_with = "crate::distinct::object")]
     #[schema(value_type = UsageCloudEventData)]
     pub data: Map<String, Value>,
 }

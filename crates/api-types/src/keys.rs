@@ -66,7 +66,11 @@ pub struct PutKeyRequest {
     #[schema(default = true)]
     pub validate: bool,
     /// The version that must be the newest for this to happen; 0 when there must be none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expected_version: Option<u32>,
 }
 

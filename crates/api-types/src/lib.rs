@@ -22,6 +22,7 @@ mod tenants;
 mod tokens;
 mod usage_events;
 mod usage_reports;
+mod whole;
 pub mod words;
 
 pub use alarms::{AlarmResponse, AlarmState, ListAlarmsParams, ListAlarmsResponse};

@@ -57,10 +57,18 @@ pub struct UsageReport {
     #[schema(value_type = Option<words::Money>)]
     pub cost_usd: Option<Money>,
     /// How long the call took, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub duration_ms: Option<u64>,
     /// The provider's HTTP status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(minimum = 100, maximum = 599)]
     pub status: Option<u16>,
     /// The provider's name for the call. A call that the gateway saw under it is the same fact.

@@ -47,10 +47,17 @@ async fn a_body_that_is_none_is_refused_by_its_code() {
     let world = World::start_with(&settings).await;
     world.tenant("zaxon").await;
     let (json, tenants) = ("application/json", "/api/tenants");
+    let event = "application/cloudevents+json";
     let key = "/api/keys/openai/zaxon/dedicated";
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let nested = format!(r#"{{"id":{}}}"#, deep(40));
     let report = |fields: &str| format!(r#"{{"service":"openai","model":"m",{fields}}}"#);
+    let cloud_event = |fields: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"diamond.usage.v1","id":"a","source":"/s","data":{}}}"#,
+            report(fields)
+        )
+    };
     let many = format!("[{}1]", "1,".repeat(1_000));
     let cases = [
         (tenants, json, String::new(), "400 malformed_json"),
@@ -149,6 +156,24 @@ async fn a_body_that_is_none_is_refused_by_its_code() {
             report(r#""id":"a","quantities":{"input_tokens":18446744073709551616}"#),
             "422 invalid_body",
         ),
+        (
+            "/api/usage",
+            json,
+            report(r#""id":"a","quantities":{"input_tokens":1.5}"#),
+            "422 invalid_body",
+        ),
+        (
+            "/api/usage",
+            event,
+            cloud_event(r#""quantities":{"input_tokens":1,"input_tokens":2}"#),
+            "422 invalid_body",
+        ),
+        (
+            "/api/usage",
+            event,
+            cloud_event(r#""model":"m","quantities":{"input_tokens":1}"#),
+            "422 invalid_body",
+        ),
     ];
     for (path, form, body, expected) in cases {
         let shown = body.chars().take(80).collect::<String>();
@@ -156,6 +181,23 @@ async fn a_body_that_is_none_is_refused_by_its_code() {
         assert_eq!(said, expected, "{path} {form} {shown}");
     }
     is_sound(&world).await;
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() {
+    let world = World::start().await;
+    let token = world.ready_tenant("zaxon").await;
+    let report = json!({
+        "id": "a", "service": "openai", "model": "gpt-4o-mini", "status": 200.0,
+        "durationMs": 5e3, "quantities": { "input_tokens": 1_400_123_917.0 },
+    });
+    let path = "/api/usage";
+    let answer = world.send(Method::POST, path, Some(&token), Some(&report));
+    let answer = answer.await.with(200);
+    assert_eq!(answer["taken"], 1, "{answer}");
+    let events = world.events("zaxon").await;
+    assert_eq!(events[0]["quantities"]["input_tokens"], 1_400_123_917_u64);
+    assert_eq!(events[0]["durationMs"], 5_000);
 }
 
 #[tokio::test]
