@@ -19,6 +19,9 @@ pub(crate) struct Call {
     #[serde(default)]
     pub(crate) service: Service,
     pub(crate) request_id: String,
+    /// The caller's own name for it (`x-client-request-id`).
+    #[serde(default)]
+    pub(crate) client_request_id: Option<String>,
     pub(crate) key_id: String,
     pub(crate) project_id: Option<String>,
     pub(crate) operation: String,

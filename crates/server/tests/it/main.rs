@@ -14,6 +14,7 @@ mod backup;
 mod canary;
 mod cli;
 mod crash;
+mod death;
 mod errors;
 mod folder;
 mod gateway;

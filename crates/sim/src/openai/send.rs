@@ -202,6 +202,10 @@ impl<'a> Desk<'a> {
         Call {
             service: Service::Openai,
             request_id: self.request_id.clone(),
+            client_request_id: self
+                .request
+                .header("x-client-request-id")
+                .map(str::to_owned),
             key_id: key.id.clone(),
             project_id: key.project_id.clone(),
             operation: route.operation.to_owned(),
