@@ -269,7 +269,7 @@ impl Admission {
     }
 
     /// The tokens used since the last call, each with its latest use. Writing them down is the
-    /// caller's: what is taken here is not given again.
+    /// caller's; what cannot be written is brought back by [`Admission::return_last_uses`].
     #[must_use]
     pub fn take_last_uses(&self) -> Vec<(TokenId, Timestamp)> {
         let tokens = self.tokens.pin();
@@ -279,6 +279,17 @@ impl Admission {
             Some((entry.record.id, at.flatten()?))
         });
         taken.collect()
+    }
+
+    /// Takes back uses that could not be written down; a later one that came meanwhile stands.
+    pub fn return_last_uses(&self, uses: &[(TokenId, Timestamp)]) {
+        let (tokens, hashes) = (self.tokens.pin(), self.hashes.pin());
+        for (token, at) in uses {
+            if let Some(entry) = hashes.get(token).and_then(|hash| tokens.get(hash)) {
+                let at = at.as_microsecond();
+                entry.last_use.0.fetch_max(at, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub enum CutTarget {
     Token(TokenId),
     /// Everything done with a version of a key.
     Key(SecretName, SecretVersion),
+    /// All of it: the process stops.
+    Everything,
 }
 
 /// Why a call was cut.
@@ -45,6 +47,8 @@ pub enum CutReason {
     Token = 2,
     /// The version of the key that it uses was revoked.
     Key = 3,
+    /// The process stops.
+    Stopping = 5,
     /// So much was revoked since it was admitted that nobody can tell whether it was meant.
     Overtaken = 4,
 }
@@ -55,6 +59,7 @@ impl CutReason {
             CutTarget::Tenant(_) => Self::Tenant,
             CutTarget::Token(_) => Self::Token,
             CutTarget::Key(..) => Self::Key,
+            CutTarget::Everything => Self::Stopping,
         }
     }
 
@@ -64,6 +69,7 @@ impl CutReason {
             2 => Some(Self::Token),
             3 => Some(Self::Key),
             4 => Some(Self::Overtaken),
+            5 => Some(Self::Stopping),
             _ => None,
         }
     }
@@ -99,6 +105,7 @@ impl CallSubject {
                     && self.service == *name.service()
                     && Some(&self.tenant) == name.tenant()
             }
+            CutTarget::Everything => true,
         }
     }
 }

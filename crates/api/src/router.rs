@@ -1,11 +1,11 @@
 //! From the table of routes to a service.
 
-use axum::Router;
+use axum::{Router, middleware};
 
 use crate::{
     ApiState,
     errors::ApiError,
-    layers::{LayerState, Surround},
+    layers::{LayerState, Surround, database},
     routes,
 };
 
@@ -19,7 +19,18 @@ pub fn router(state: ApiState) -> Router {
     let routes = routes::table()
         .into_iter()
         .fold(Router::new(), |router, route| {
-            router.route(route.info.path, route.handler)
+            let path = route.info.path;
+            // Only where the database is asked: the others do without what it costs.
+            let handler = if database::is_asked(&route.info.method, path) {
+                let app = state.app.clone();
+                let give_up = database::give_up_when_lost;
+                route
+                    .handler
+                    .layer(middleware::from_fn_with_state(app, give_up))
+            } else {
+                route.handler
+            };
+            router.route(path, handler)
         });
     with_layers(routes, layer_state).with_state(state)
 }

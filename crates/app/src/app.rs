@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{AlarmRecorder, AppError, Backups, Outbound, SealFacts, Snapshot};
+use crate::{AlarmRecorder, AppError, Backups, DatabaseWatch, Outbound, SealFacts, Snapshot};
 
 /// Figures that an operator may change.
 #[derive(Debug, Clone)]
@@ -80,6 +80,8 @@ pub struct App {
     parts: Arc<AppParts>,
     /// Versions that this process has marked as revealed.
     revealed: Arc<Mutex<HashSet<(SecretName, SecretVersion)>>>,
+    /// Whether the control database answers.
+    database: Arc<DatabaseWatch>,
     /// Nodes whose silence about a revocation this process has raised.
     missing: Arc<Mutex<HashSet<(RevocationId, NodeId)>>>,
 }
@@ -97,6 +99,7 @@ impl App {
         Self {
             parts: Arc::new(parts),
             revealed: Arc::default(),
+            database: Arc::default(),
             missing: Arc::default(),
         }
     }
@@ -117,6 +120,12 @@ impl App {
         peer: std::net::IpAddr,
     ) -> Result<Caller, AppError> {
         Ok(self.parts.admission.authenticate(presented, peer)?)
+    }
+
+    /// Whether the control database answers.
+    #[must_use]
+    pub fn database(&self) -> &DatabaseWatch {
+        &self.database
     }
 
     pub(crate) fn parts(&self) -> &AppParts {

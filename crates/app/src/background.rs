@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use diamond_db::DbError;
 use diamond_domain::{Alarm, AlarmCode};
 use diamond_usage::AuditVerdict;
 use parking_lot::Mutex;
@@ -13,6 +14,12 @@ use crate::{App, AppError};
 
 /// A revoked token must stop on every node within two seconds; this leaves room for a slow look.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// How long a round of following may take; what it applied stays.
+const FOLLOW_LIMIT: Duration = Duration::from_secs(10);
+/// How often the database is asked whether it is there.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// How long it may take to answer a small question.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// A cut tail longer than what was written in this time is found.
 const ANCHOR_EVERY: Duration = Duration::from_millis(250);
 /// Last uses are for people; they need not be exact to the second.
@@ -35,6 +42,7 @@ impl App {
     /// last round of each.
     pub fn start_background(&self, stop: &CancellationToken) {
         let tasks = &self.parts().tasks;
+        tasks.spawn(watch_database(self.clone(), stop.clone()));
         tasks.spawn(follow_changes(self.clone(), stop.clone()));
         tasks.spawn(write_alarms(self.clone(), stop.clone()));
         tasks.spawn(announce_quarantine(self.clone()));
@@ -85,9 +93,32 @@ where
     }
 }
 
+/// An answer of the database, or that there is none: one that hangs must not hang us.
+pub(crate) async fn bounded<T>(
+    asked: impl Future<Output = Result<T, DbError>>,
+) -> Result<T, DbError> {
+    match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+        Ok(answer) => answer,
+        Err(late) => Err(DbError::Unavailable(Box::new(late))),
+    }
+}
+
+/// Looks whether the control database answers, so that nobody has to find out by waiting.
+async fn watch_database(app: App, stop: CancellationToken) {
+    every(WATCH_EVERY, stop, "watch_database", || async {
+        let answered = bounded(app.parts().db.ping()).await;
+        app.database().set_answers(answered.is_ok());
+        Ok(answered?)
+    })
+    .await;
+}
+
 async fn follow_changes(app: App, stop: CancellationToken) {
     every(FOLLOW_EVERY, stop, "follow_changes", || async {
-        let followed = app.publish().await;
+        let followed = match tokio::time::timeout(FOLLOW_LIMIT, app.publish()).await {
+            Ok(followed) => followed,
+            Err(late) => Err(DbError::Unavailable(Box::new(late)).into()),
+        };
         if let Err(error) = &followed
             && error.code() == "database_unreachable"
         {
@@ -112,7 +143,7 @@ async fn write_alarms(app: App, stop: CancellationToken) {
             () = parts.alarms.arrived() => false,
             () = stop.cancelled() => true,
         };
-        if let Err(error) = parts.alarms.write(&parts.db, &*parts.clock).await {
+        if let Err(error) = parts.alarms.write(&parts.db).await {
             tracing::warn!(error = %error, "alarms wait for the control database");
             if !stopping {
                 tokio::select! {
@@ -194,10 +225,14 @@ async fn keep_last_uses(app: App, stop: CancellationToken) {
     every(LAST_USE_EVERY, stop, "keep_last_uses", || async {
         let parts = app.parts();
         let uses = parts.admission.take_last_uses();
-        if !uses.is_empty() {
-            diamond_db::system::record_last_uses(&parts.db, &uses).await?;
+        if uses.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let written = bounded(diamond_db::system::record_last_uses(&parts.db, &uses)).await;
+        if written.is_err() {
+            parts.admission.return_last_uses(&uses);
+        }
+        Ok(written?)
     })
     .await;
 }

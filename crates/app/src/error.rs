@@ -91,6 +91,12 @@ impl AppError {
         self
     }
 
+    /// What whoever needs the control database is told while it is known to be gone.
+    #[must_use]
+    pub fn database_lost() -> Self {
+        DbError::Unavailable("it did not answer when it was last asked".into()).into()
+    }
+
     /// Which kind of trouble.
     #[must_use]
     pub const fn kind(&self) -> AppErrorKind {

@@ -29,7 +29,7 @@ impl App {
     /// Looks at what the node's work depends on.
     pub async fn readiness(&self) -> Readiness {
         let parts = self.parts();
-        let database = database(&parts.db).await;
+        let database = database(self.database().answers() && ping(&parts.db).await);
         let staleness = parts.snapshot.staleness();
         let fresh = staleness.is_some_and(|age| age <= parts.settings.snapshot_staleness);
         let snapshot = Check {
@@ -61,10 +61,14 @@ fn check(name: &'static str, found: Result<(), impl std::fmt::Display>) -> Check
     }
 }
 
-async fn database(db: &Db) -> Check {
-    let detail = match db.ping().await {
-        Ok(()) => None,
-        Err(_) => Some("the control database cannot be reached; administration waits".to_owned()),
+async fn ping(db: &Db) -> bool {
+    crate::background::bounded(db.ping()).await.is_ok()
+}
+
+fn database(answers: bool) -> Check {
+    let detail = match answers {
+        true => None,
+        false => Some("the control database cannot be reached; administration waits".to_owned()),
     };
     Check {
         name: "database",

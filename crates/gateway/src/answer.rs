@@ -168,7 +168,7 @@ impl ErrorAnswer {
 pub(crate) fn not_recorded() -> Failure {
     Failure::own(
         diamond_providers::Fault::Unavailable,
-        "metering_unavailable",
+        "journal_unwritable",
         "Usage cannot be recorded at the moment, so no call is carried. Try again later.",
     )
 }

@@ -70,6 +70,12 @@ impl Failure {
                 "The provider key of this call was revoked, so it was cut. Whether the provider \
                  did its work is not known.",
             ),
+            CutReason::Stopping => (
+                Fault::Unavailable,
+                "server_stopping",
+                "The server is stopping and the time for calls under way is over, so this one was \
+                 cut. Whether the provider did its work is not known.",
+            ),
             CutReason::Overtaken => (
                 Fault::Unavailable,
                 "revocations_overtook",

@@ -161,6 +161,13 @@ impl Gateway {
         }
     }
 
+    /// Ends every call under way, and every one that still arrives: each is written down with what
+    /// is known of it. How many there were.
+    pub fn stop(&self) -> u64 {
+        let calls = self.inner.admission.calls();
+        calls.cut(&diamond_admission::CutTarget::Everything)
+    }
+
     /// Carries one request, whose path begins with `/gateway/`. `peer` is who is asking, as far as
     /// the server knows.
     pub async fn handle(

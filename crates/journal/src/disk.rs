@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use rustix::{fs::FallocateFlags, io::Errno};
+
 /// A filesystem.
 ///
 /// Bytes are durable only after [`DiskFile::sync_data`], the creation, renaming and removal of a
@@ -82,6 +84,14 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// As the filesystem says.
     fn truncate(&self, size: u64) -> io::Result<()>;
+
+    /// Takes hold of the space for the bytes between these places, so that writing them later does
+    /// not find the disk full. Neither size nor content changes; [`DiskFile::truncate`] gives back
+    /// what lies behind its place.
+    ///
+    /// # Errors
+    /// `StorageFull` when there is not so much; `Unsupported` where the filesystem cannot promise.
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()>;
 
     /// Makes the bytes and the size durable.
     ///
@@ -187,6 +197,16 @@ impl DiskFile for File {
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.set_len(size)
+    }
+
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        loop {
+            let length = to.saturating_sub(from).max(1);
+            match rustix::fs::fallocate(self, FallocateFlags::KEEP_SIZE, from, length) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -15,7 +15,7 @@ use crate::{
     record::Seed,
     recovery::recover,
     segment,
-    state::{Life, Shared, State},
+    state::{Life, Room, Shared, State, Taking},
 };
 
 /// An append-only durable log in a folder of its own. Cheap to clone; any number of threads and
@@ -107,7 +107,11 @@ impl Journal {
     /// [`JournalError`]; none of the records was then taken.
     pub fn append_all<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
         let shared = &self.0.shared;
-        shared.write(&mut shared.state.lock(), records, false)
+        shared.write(
+            &mut shared.state.lock(),
+            records,
+            Taking::handed(Room::Common),
+        )
     }
 
     /// Takes successive records, all or none, that somebody will wait for with
@@ -119,7 +123,36 @@ impl Journal {
     /// [`JournalError`]; none of the records was then taken.
     pub fn stage_all<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
         let shared = &self.0.shared;
-        shared.write(&mut shared.state.lock(), records, true)
+        shared.write(
+            &mut shared.state.lock(),
+            records,
+            Taking::staged(Room::Common),
+        )
+    }
+
+    /// As [`Journal::stage_all`], for records that end what is under way: they may also use the
+    /// space that is kept for them.
+    ///
+    /// # Errors
+    /// As [`Journal::stage_all`].
+    pub fn stage_reserved<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
+        let shared = &self.0.shared;
+        let taking = Taking::staged(Room::Reserved);
+        shared.write(&mut shared.state.lock(), records, taking)
+    }
+
+    /// As [`Journal::append_all`], for records that end what is under way: they may also use the
+    /// space that is kept for them.
+    ///
+    /// # Errors
+    /// As [`Journal::append_all`].
+    pub fn append_reserved<R: AsRef<[u8]>>(&self, records: &[R]) -> Result<Position, JournalError> {
+        let shared = &self.0.shared;
+        shared.write(
+            &mut shared.state.lock(),
+            records,
+            Taking::handed(Room::Reserved),
+        )
     }
 
     /// Takes successive records and waits until they are durable, together with everybody else
@@ -197,14 +230,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Failed`] or [`JournalError::Closed`]; [`JournalError::Full`] when the last
-    /// write found the disk full, which only another write can disprove.
+    /// write found the disk full and there is still no space.
     pub fn check(&self) -> Result<(), JournalError> {
-        let state = self.0.shared.state.lock();
+        let shared = &self.0.shared;
+        let mut state = shared.state.lock();
         state.check()?;
-        match &state.full {
-            Some(error) => Err(JournalError::Full(again(error))),
-            None => Ok(()),
+        if state.full.is_some() {
+            shared.look_for_space(&mut state)?;
         }
+        Ok(())
     }
 
     /// Reads every record from a position (or the first that is kept) that is durable now. What

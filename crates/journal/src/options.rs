@@ -46,6 +46,10 @@ pub struct JournalOptions {
     /// By how much a segment is prepared ahead of its records (with zeros, so that a flush need not
     /// write down a new size); 0 for not at all.
     pub prepared_bytes: u64,
+    /// Space that is kept free for records that end what is under way
+    /// ([`Journal::append_reserved`](crate::Journal::append_reserved)): others are refused before
+    /// the disk is truly full. 0 for none.
+    pub reserve_bytes: u64,
     /// What the commit thread is called.
     pub thread_name: String,
 }
@@ -57,6 +61,7 @@ impl Default for JournalOptions {
             record_bytes_max: 4 << 20,
             unsynced_bytes_max: 64 << 20,
             prepared_bytes: 256 << 10,
+            reserve_bytes: 0,
             thread_name: "journal-commit".to_owned(),
         }
     }

@@ -40,6 +40,43 @@ pub(crate) enum Life {
     Ended,
 }
 
+/// Which space a write may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// What is left beside the reserve.
+    Common,
+    /// The reserve too.
+    Reserved,
+}
+
+/// How records are taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taking {
+    may_stage: bool,
+    room: Room,
+}
+
+impl Taking {
+    /// They are with the operating system at once.
+    pub(crate) const fn handed(room: Room) -> Self {
+        Self {
+            may_stage: false,
+            room,
+        }
+    }
+
+    /// The commit thread may hand them over.
+    pub(crate) const fn staged(room: Room) -> Self {
+        Self {
+            may_stage: true,
+            room,
+        }
+    }
+}
+
+/// Space is taken hold of in steps of at least this, so that few writes ask for it.
+const STEP_BYTES_MIN: u64 = 16 << 10;
+
 pub(crate) struct State {
     pub life: Life,
     /// Set once a flush has failed.
@@ -59,6 +96,8 @@ pub(crate) struct State {
     staged: Vec<u8>,
     /// How far the current segment is durable.
     pub durable_bytes: u64,
+    /// How far the current segment can grow for certain; `u64::MAX` where no filesystem says so.
+    pub allocated_bytes: u64,
     /// The number of the next record.
     pub next: u64,
     /// Records below this number are handed to the operating system.
@@ -92,6 +131,7 @@ impl State {
             prepare_at: 0,
             staged: Vec::new(),
             durable_bytes: opened.file_bytes,
+            allocated_bytes: opened.file_bytes,
             next: end,
             handed: end,
             durable: end,
@@ -129,6 +169,13 @@ impl State {
         self.waiters.take_until(self.durable)
     }
 
+    /// The file was cut behind what is written: what was allocated there is gone.
+    fn forget_allocation(&mut self) {
+        if self.allocated_bytes != u64::MAX {
+            self.allocated_bytes = self.file_bytes;
+        }
+    }
+
     /// How far the segment reaches with all that was taken.
     fn end_bytes(&self) -> u64 {
         self.file_bytes + self.staged.len() as u64
@@ -156,7 +203,7 @@ impl Shared {
         &self,
         state: &mut State,
         records: &[R],
-        may_stage: bool,
+        taking: Taking,
     ) -> Result<Position, JournalError> {
         state.check()?;
         let first = state.next;
@@ -177,13 +224,24 @@ impl Shared {
             self.want(state, state.next);
             return Err(JournalError::Overloaded { limit });
         }
-        let staged = may_stage
+        let reserve = self.options.reserve_bytes;
+        if taking.room == Room::Common
+            && reserve > 0
+            && let Err(error) = self.allocate(state, bytes.len() as u64 + reserve)
+        {
+            state.scratch = bytes;
+            return Err(error);
+        }
+        let staged = taking.may_stage
             && state.staged.len() + bytes.len() <= STAGED_BYTES_MAX
             && self.prepare(state, bytes.len());
         if staged {
             state.staged.extend_from_slice(&bytes);
         } else {
             self.hand_over_with(state, &bytes)?;
+        }
+        if taking.room == Room::Common {
+            state.full = None;
         }
         state.next += records.len() as u64;
         if !staged {
@@ -208,6 +266,10 @@ impl Shared {
         if step == 0 || end < state.prepare_at {
             return false;
         }
+        // What is kept for others is not given up for this.
+        if self.options.reserve_bytes > 0 && end + step > state.allocated_bytes {
+            return false;
+        }
         let from = state.prepared_bytes.max(state.file_bytes);
         let zeros = vec![0; usize::try_from(end - from + step).unwrap_or(0)];
         match state.file.write_all_at(&zeros, from) {
@@ -220,6 +282,7 @@ impl Shared {
                 // Zeros that are left over are harmless; the room may be somebody's.
                 let _ = state.file.truncate(from);
                 state.prepared_bytes = from;
+                state.allocated_bytes = state.allocated_bytes.min(from);
                 state.prepare_at = end + step;
                 false
             }
@@ -266,9 +329,43 @@ impl Shared {
         if let Err(error) = written {
             return Err(self.take_back(state, error));
         }
-        state.full = None;
         state.file_bytes += bytes.len() as u64;
         state.prepared_bytes = state.prepared_bytes.max(state.file_bytes);
+        Ok(())
+    }
+
+    /// Takes hold of so much space behind what is written.
+    fn allocate(&self, state: &mut State, bytes: u64) -> Result<(), JournalError> {
+        let end = state.end_bytes();
+        if end.saturating_add(bytes) <= state.allocated_bytes {
+            return Ok(());
+        }
+        let step = (self.options.reserve_bytes / 4).max(STEP_BYTES_MIN);
+        let from = state.allocated_bytes.max(state.file_bytes);
+        let to = end + bytes + step;
+        match state.file.allocate(from, to) {
+            Ok(()) => state.allocated_bytes = to,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::info!("the filesystem keeps no space free; a full disk is met in writing");
+                state.allocated_bytes = u64::MAX;
+            }
+            Err(error) if is_full(&error) => {
+                state.full = Some(again(&error));
+                return Err(JournalError::Full(error));
+            }
+            Err(error) => {
+                state.fail(again(&error));
+                self.settled.notify_all();
+                return Err(JournalError::Failed(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// After a write found the disk full: whether an ordinary one would fit again.
+    pub(crate) fn look_for_space(&self, state: &mut State) -> Result<(), JournalError> {
+        self.allocate(state, self.options.reserve_bytes + STEP_BYTES_MIN)?;
+        state.full = None;
         Ok(())
     }
 
@@ -287,6 +384,7 @@ impl Shared {
     fn take_back(&self, state: &mut State, error: io::Error) -> JournalError {
         let undone = state.file.truncate(state.file_bytes);
         state.prepared_bytes = state.file_bytes;
+        state.forget_allocation();
         match undone.and_then(|()| state.file.sync_data()) {
             // The flush says nothing of what was written before: the commit thread's own, which
             // may be under way, may have failed for that.
@@ -319,6 +417,7 @@ impl Shared {
         let unused = state.prepared_bytes > state.file_bytes;
         if unused && state.file.truncate(state.file_bytes).is_ok() {
             state.prepared_bytes = state.file_bytes;
+            state.forget_allocation();
         }
         if unused || state.durable < state.next {
             if let Err(error) = state.file.sync_data() {
@@ -331,8 +430,14 @@ impl Shared {
             self.settled.notify_all();
         }
         let first = state.next;
-        match segment::create(self.disk.as_ref(), &self.folder, self.journal, first) {
-            Ok(file) => {
+        let created = segment::create(self.disk.as_ref(), &self.folder, self.journal, first);
+        match created.and_then(|file| Ok((self.allocated(file.as_ref())?, file))) {
+            Ok((allocated, file)) => {
+                // What the old one held beyond its end, the new one holds now.
+                if let Err(error) = state.file.truncate(state.file_bytes) {
+                    tracing::debug!(%error, "a finished segment keeps space that it does not use");
+                }
+                state.allocated_bytes = allocated;
                 state.file = Arc::from(file);
                 state.file_bytes = SEGMENT_HEADER_BYTES;
                 state.prepared_bytes = SEGMENT_HEADER_BYTES;
@@ -356,6 +461,20 @@ impl Shared {
                 state.roll_at = state.file_bytes + self.options.segment_bytes / 8;
                 Err(JournalError::of_write(error))
             }
+        }
+    }
+
+    /// Takes hold of the reserve in a new segment; how far it reaches.
+    fn allocated(&self, file: &dyn DiskFile) -> io::Result<u64> {
+        let reserve = self.options.reserve_bytes;
+        if reserve == 0 {
+            return Ok(SEGMENT_HEADER_BYTES);
+        }
+        let to = SEGMENT_HEADER_BYTES + reserve;
+        match file.allocate(SEGMENT_HEADER_BYTES, to) {
+            Ok(()) => Ok(to),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(u64::MAX),
+            Err(error) => Err(error),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, ServerSection},
     hardening::Hardening,
     head::HeadLimits,
-    listen::{ConnectionSettings, Front, listen},
+    listen::{ConnectionSettings, Front, Stop, listen},
     patience::Patience,
     prometheus,
     tls::Tls,
@@ -39,7 +39,7 @@ pub enum Stopped {
 /// # Errors
 /// When a store cannot be opened, the address cannot be had, or the last writes fail.
 pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stopped> {
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     // First of all, so that a signal during start-up is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be watched")?;
@@ -99,12 +99,25 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
                 tls: handshakes,
             },
             stop.clone(),
+            || system.gateway.stop(),
         );
         tokio::pin!(serving);
-        tokio::select! {
-            drained = &mut serving => drained,
-            _ = terminate.recv() => { stop.cancel(); serving.await }
-            _ = interrupt.recv() => { stop.cancel(); serving.await }
+        let served = tokio::select! {
+            drained = &mut serving => Some(drained),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
+        match served {
+            Some(drained) => drained,
+            None => {
+                stop.gently.cancel();
+                // Who says it twice does not want to wait.
+                tokio::select! {
+                    drained = &mut serving => drained,
+                    _ = terminate.recv() => { stop.at_once.cancel(); serving.await }
+                    _ = interrupt.recv() => { stop.at_once.cancel(); serving.await }
+                }
+            }
         }
     };
     if !drained {

@@ -16,5 +16,5 @@ mod process;
 
 pub use binary::binary;
 pub use port::free_port;
-pub use postgres::{PostgresDatabase, postgres};
+pub use postgres::{PostgresDatabase, PostgresServer, postgres};
 pub use process::ServerProcess;

@@ -62,13 +62,14 @@ pub trait EventSink: Send + Sync {
     /// [`SinkError`]; the call is then counted at the next start, as if it had been forwarded.
     fn abandon(&self, call: EventId) -> Result<(), SinkError>;
 
-    /// Closes an opened call with its event and waits until that is durable.
+    /// Closes an opened call with its event and waits until that is durable. Space is kept for it:
+    /// `open` refuses before the disk is so full that the ends of what is open would not fit.
     ///
     /// # Errors
     /// [`SinkError`] when the event is not durable.
     async fn close(&self, event: UsageEvent) -> Result<Verdict, SinkError>;
 
-    /// Whether new work is taken. After a refusal for want of space this tries to write, so that
+    /// Whether new work is taken. After a refusal for want of space this looks for some, so that
     /// it comes right by itself when there is space again.
     ///
     /// # Errors

@@ -64,7 +64,8 @@ impl JournalAuditSink {
     /// Whether entries are taken.
     ///
     /// # Errors
-    /// [`JournalError::Failed`] or [`JournalError::Closed`].
+    /// [`JournalError::Failed`], [`JournalError::Closed`] or, after a refusal for want of space and
+    /// as long as there is none, [`JournalError::Full`].
     pub fn check(&self) -> Result<(), JournalError> {
         self.0.journal.check()
     }
@@ -233,11 +234,7 @@ impl AuditSink for JournalAuditSink {
     }
 
     fn check(&self) -> Result<(), AuditError> {
-        match Self::check(self) {
-            // Full is for the moment; the next entry finds out.
-            Ok(()) | Err(JournalError::Full(_)) => Ok(()),
-            Err(error) => Err(unwritable(error)),
-        }
+        Self::check(self).map_err(unwritable)
     }
 
     fn head(&self) -> AuditHead {

@@ -176,7 +176,11 @@ impl UsageJournal {
         let written = if undecided || batch.records.is_empty() {
             Ok(self.journal.end())
         } else {
-            self.journal.stage_all(&batch.records)
+            // The end of a call that was taken on must find its place.
+            match kind {
+                RecordKind::Closed => self.journal.stage_reserved(&batch.records),
+                _ => self.journal.stage_all(&batch.records),
+            }
         };
         let first = match written {
             Ok(first) if !undecided => first,
@@ -221,7 +225,9 @@ impl EventSink for UsageJournal {
 
     fn abandon(&self, call: EventId) -> Result<(), SinkError> {
         let record = abandoned_record(call, self.clock.now());
-        self.journal.append(&record).map_err(sink_error)?;
+        self.journal
+            .append_reserved(&[record])
+            .map_err(sink_error)?;
         Ok(())
     }
 
@@ -231,11 +237,7 @@ impl EventSink for UsageJournal {
     }
 
     fn check(&self) -> Result<(), SinkError> {
-        match Self::check(self) {
-            // The smallest record that says nothing: no call has this name.
-            Err(JournalError::Full(_)) => self.abandon(EventId::from_bits(0)),
-            checked => checked.map_err(sink_error),
-        }
+        Self::check(self).map_err(sink_error)
     }
 
     async fn append(&self, events: Vec<UsageEvent>) -> Result<Vec<Verdict>, SinkError> {

@@ -136,7 +136,7 @@ pub(crate) fn book_lost_calls(
             source: std::io::Error::other(error),
         })?;
         let record = prepared.record(kind, sequence + 1, now, user);
-        let position = journal.append(&record)?;
+        let position = journal.append_reserved(&[record])?;
         sequence += 1;
         marks.note(sequence, position);
         last = Some(position);

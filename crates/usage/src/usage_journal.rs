@@ -166,7 +166,8 @@ impl UsageJournal {
     /// Whether events are taken.
     ///
     /// # Errors
-    /// [`JournalError::Failed`] or [`JournalError::Closed`]. (A full disk shows only in writing.)
+    /// [`JournalError::Failed`] or [`JournalError::Closed`]; [`JournalError::Full`] after a refusal
+    /// for want of space, as long as there is none.
     pub fn check(&self) -> Result<(), JournalError> {
         self.journal.check()?;
         self.dictionary.check()

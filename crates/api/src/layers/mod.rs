@@ -2,6 +2,7 @@
 //!
 //! One layer, because each one of axum's costs every request a copy of all that is inside it.
 
+pub mod database;
 mod envelope;
 mod guard;
 mod observe;

@@ -134,7 +134,7 @@ async fn nothing_is_carried_that_cannot_be_recorded() {
         .unwrap();
     assert_eq!(
         error(&rig, request).await,
-        (503, "metering_unavailable".to_owned())
+        (503, "journal_unwritable".to_owned())
     );
     assert!(rig.provider.seen.lock().is_empty());
     assert_eq!(rig.alarms.codes(), ["journal_unwritable"]);

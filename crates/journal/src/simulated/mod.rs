@@ -229,7 +229,7 @@ impl DiskFile for SimulatedFile {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         self.with(|world| {
             let used = world.used();
-            let size = world.files[self.id].seen.len();
+            let size = world.files[self.id].space();
             let growth = (offset + bytes.len()).saturating_sub(size);
             let room = world
                 .quota
@@ -268,6 +268,21 @@ impl DiskFile for SimulatedFile {
             let change = Change::Truncate(size);
             change.apply(&mut content.seen);
             content.pending.push(change);
+            content.allocated = 0;
+            Ok(())
+        })
+    }
+
+    fn allocate(&self, _: u64, to: u64) -> io::Result<()> {
+        let to = usize::try_from(to).map_err(io::Error::other)?;
+        self.with(|world| {
+            let used = world.used();
+            let content = &mut world.files[self.id];
+            let growth = to.saturating_sub(content.space());
+            if world.quota.is_some_and(|quota| used + growth > quota) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            content.allocated = content.allocated.max(to);
             Ok(())
         })
     }

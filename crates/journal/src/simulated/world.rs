@@ -28,6 +28,8 @@ pub(super) struct Content {
     pub(super) seen: Vec<u8>,
     /// What a loss of power leaves.
     pub(super) durable: Vec<u8>,
+    /// How many bytes it holds space for.
+    pub(super) allocated: usize,
     /// How one becomes the other.
     pub(super) pending: Vec<Change>,
 }
@@ -55,10 +57,7 @@ impl World {
     }
 
     pub(super) fn used(&self) -> usize {
-        self.names
-            .values()
-            .map(|&id| self.files[id].seen.len())
-            .sum()
+        self.names.values().map(|&id| self.files[id].space()).sum()
     }
 
     /// Splitmix64: small, and the same everywhere.
@@ -109,9 +108,17 @@ impl World {
             }
             let content = &mut self.files[id];
             content.seen.clone_from(&content.durable);
+            content.allocated = 0;
         }
         self.names.clone_from(&names);
         self.durable_names = names;
+    }
+}
+
+impl Content {
+    /// What it takes of the disk.
+    pub(super) fn space(&self) -> usize {
+        self.seen.len().max(self.allocated)
     }
 }
 

@@ -109,6 +109,7 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         config.journal.segment_bytes,
         1 << 20,
     );
+    least("journal.reserve_bytes", config.journal.reserve_bytes, 65536);
     least(
         "journal.dedup_days",
         u64::from(config.journal.dedup_days),

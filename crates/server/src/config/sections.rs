@@ -156,6 +156,7 @@ pub struct SecretsSection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct JournalSection {
     pub segment_bytes: u64,
+    pub reserve_bytes: u64,
     pub dedup_days: u32,
 }
 

@@ -45,13 +45,26 @@ pub(crate) struct ConnectionSettings {
     pub tls: Option<Handshakes>,
 }
 
-/// Serves until `stop` is cancelled, then lets open requests finish up to the drain limit. True
-/// when all of them did.
+/// How long calls that were cut may take to write down their ends and to say so.
+const CUT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// When to stop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop {
+    /// Take nothing new, and let what is under way finish up to the drain limit.
+    pub gently: CancellationToken,
+    /// Do not wait for the drain limit.
+    pub at_once: CancellationToken,
+}
+
+/// Serves until told to stop, then lets open requests finish up to the drain limit and has the rest
+/// `cut`. True when none had to be.
 pub(crate) async fn listen(
     listener: TcpListener,
     workers: &Workers<Front>,
     settings: ConnectionSettings,
-    stop: CancellationToken,
+    stop: Stop,
+    cut: impl FnOnce() -> u64,
 ) -> bool {
     let connections = TaskTracker::new();
     let graceful = GracefulShutdown::new();
@@ -60,7 +73,7 @@ pub(crate) async fn listen(
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
-            () = stop.cancelled() => break,
+            () = stop.gently.cancelled() => break,
         };
         let Ok(place) = place else { break };
         let (stream, peer) = tokio::select! {
@@ -72,7 +85,7 @@ pub(crate) async fn listen(
                     continue;
                 }
             },
-            () = stop.cancelled() => break,
+            () = stop.gently.cancelled() => break,
         };
         // Small frames of a stream must not wait for each other.
         if let Err(error) = stream.set_nodelay(true) {
@@ -105,11 +118,25 @@ pub(crate) async fn listen(
     drop(listener);
     connections.close();
     tracing::info!(connections.open = connections.len(), "draining");
-    let drained = tokio::time::timeout(settings.drain, async {
+    let finished = async {
         graceful.shutdown().await;
         connections.wait().await;
-    });
-    drained.await.is_ok()
+    };
+    tokio::pin!(finished);
+    tokio::select! {
+        () = &mut finished => return true,
+        () = tokio::time::sleep(settings.drain) => {}
+        () = stop.at_once.cancelled() => {}
+    }
+    let calls = cut();
+    tracing::warn!(calls.cut = calls, "the time for open requests is over");
+    if tokio::time::timeout(CUT_PATIENCE, finished).await.is_err() {
+        tracing::warn!(
+            connections.open = connections.len(),
+            "some connections do not end"
+        );
+    }
+    false
 }
 
 /// HTTP/1.1 and HTTP/2, by what a connection begins with.

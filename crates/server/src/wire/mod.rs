@@ -84,7 +84,7 @@ pub(crate) async fn open(
     let admission = Admission::new(Arc::clone(&clock)).with_staleness(staleness);
     let admission = Arc::new(admission);
     let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
-    let alarms = Arc::new(AlarmRecorder::default());
+    let alarms = Arc::new(AlarmRecorder::new(Arc::clone(&clock)));
     let secrets = Arc::new(secrets);
     let snapshot = Arc::new(Snapshot::new(
         db.clone(),

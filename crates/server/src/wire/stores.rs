@@ -23,6 +23,7 @@ pub(super) async fn open_journal(
         dedup_window: SignedDuration::from_hours(i64::from(config.journal.dedup_days) * 24),
         journal: JournalOptions {
             segment_bytes: config.journal.segment_bytes,
+            reserve_bytes: config.journal.reserve_bytes,
             ..defaults.journal
         },
     };

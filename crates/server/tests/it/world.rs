@@ -7,6 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::death::SmallDisk;
+
 /// Every scope but `operator`.
 pub const TENANT_SCOPES: &[&str] = &[
     "keys:read",
@@ -53,6 +55,8 @@ pub struct World {
     pub sim_url: String,
     pub server: ServerProcess,
     pub url: String,
+    /// Unmounted before the folder goes.
+    pub disk: Option<SmallDisk>,
     pub dir: TempDir,
     pub operator: String,
     pub client: reqwest::Client,
@@ -101,6 +105,15 @@ impl World {
         Self::start_as(environment, None).await
     }
 
+    /// The same with the data folder on a filesystem of its own of this size.
+    pub async fn start_on_small_disk(megabytes: u32, environment: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SmallDisk::mount(&dir.path().join("data"), megabytes);
+        let sim = Sim::start(&[]).await;
+        let client = reqwest::Client::new();
+        Self::start_in(dir, Some(disk), sim, environment, None, client).await
+    }
+
     async fn start_as(environment: &[(&str, &str)], operator: Option<&str>) -> Self {
         let sim = Sim::start(&[]).await;
         Self::start_beside(sim, environment, operator, reqwest::Client::new()).await
@@ -113,8 +126,19 @@ impl World {
         operator: Option<&str>,
         client: reqwest::Client,
     ) -> Self {
-        let sim_url = sim.url.clone();
         let dir = tempfile::tempdir().unwrap();
+        Self::start_in(dir, None, sim, environment, operator, client).await
+    }
+
+    async fn start_in(
+        dir: TempDir,
+        disk: Option<SmallDisk>,
+        sim: Sim,
+        environment: &[(&str, &str)],
+        operator: Option<&str>,
+        client: reqwest::Client,
+    ) -> Self {
+        let sim_url = sim.url.clone();
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -130,6 +154,7 @@ impl World {
             server,
             url,
             operator: operator.trim().to_owned(),
+            disk,
             dir,
             client,
             environment,

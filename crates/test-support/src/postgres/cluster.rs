@@ -64,7 +64,7 @@ impl Cluster {
 }
 
 /// Where `initdb` and `postgres` are.
-fn programs() -> PathBuf {
+pub(super) fn programs() -> PathBuf {
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     let mut folders: Vec<PathBuf> = told.into_iter().collect();
@@ -86,13 +86,14 @@ fn programs() -> PathBuf {
 }
 
 /// Who runs the server: PostgreSQL refuses to be root.
-enum Account {
+#[derive(Debug)]
+pub(super) enum Account {
     Ourselves,
     Postgres { user: u32, group: u32 },
 }
 
 impl Account {
-    fn find() -> Self {
+    pub(super) fn find() -> Self {
         if id(&["-u"]) != Some(0) {
             return Self::Ourselves;
         }
@@ -102,7 +103,7 @@ impl Account {
         }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         let folder = tempfile::Builder::new()
             .prefix("diamond-postgres-")
             .permissions(std::fs::Permissions::from_mode(0o700))
@@ -116,7 +117,7 @@ impl Account {
         folder
     }
 
-    fn command(&self, program: &Path) -> Vec<String> {
+    pub(super) fn command(&self, program: &Path) -> Vec<String> {
         let mut words = Vec::new();
         if let Self::Postgres { user, group } = self {
             words.push("setpriv".to_owned());
@@ -135,7 +136,7 @@ fn id(arguments: &[&str]) -> Option<u32> {
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
-fn initialise(programs: &Path, account: &Account, folder: &Path) {
+pub(super) fn initialise(programs: &Path, account: &Account, folder: &Path) {
     let words = account.command(&programs.join("initdb"));
     let output = Command::new(&words[0])
         .args(&words[1..])
@@ -165,14 +166,7 @@ fn launch(programs: &Path, account: &Account, folder: &Path, port: u16) -> (Chil
         .args(["-c", KEEPER, "keeper"])
         .arg(folder)
         .args(account.command(&programs.join("postgres")))
-        .arg("-D")
-        .arg(folder.join("data"))
-        .args(["-p", &port.to_string()])
-        .args(["-c", "listen_addresses=127.0.0.1"])
-        .args(["-c", "unix_socket_directories="])
-        .args(["-c", "max_connections=400"])
-        // Nobody reads the files after a crash: the folder goes with the process.
-        .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+        .args(arguments(folder, port))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -183,8 +177,32 @@ fn launch(programs: &Path, account: &Account, folder: &Path, port: u16) -> (Chil
     (keeper, lifeline)
 }
 
+/// What `postgres` is started with.
+pub(super) fn arguments(folder: &Path, port: u16) -> Vec<String> {
+    let data = folder.join("data").display().to_string();
+    let port = port.to_string();
+    let words = [
+        "-D",
+        &data,
+        "-p",
+        &port,
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "unix_socket_directories=",
+        "-c",
+        "max_connections=400",
+        // Nobody reads the files after the machine's death: the folder goes with the process.
+        "-c",
+        "fsync=off",
+        "-c",
+        "full_page_writes=off",
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
 /// Waits until the server answers; `false` when another program has its port.
-async fn answers(url: &str, folder: &Path) -> bool {
+pub(super) async fn answers(url: &str, folder: &Path) -> bool {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();

@@ -1,11 +1,13 @@
 //! A fresh PostgreSQL database for a test.
 
 mod cluster;
+mod server;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::OnceCell;
 
 use cluster::Cluster;
+pub use server::PostgresServer;
 
 /// The throwaway cluster of this test process, once somebody asked for it.
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();

@@ -129,17 +129,17 @@ impl Shared {
             0 => (
                 "chat/completions",
                 json!({ "model": "gpt-4o-mini", "messages": messages }),
-                "\"usage\"",
+                None,
             ),
             1 => (
                 "responses",
                 json!({ "model": "gpt-4.1", "input": words, "stream": true }),
-                "response.completed",
+                Some("response.completed"),
             ),
             _ => (
                 "chat/completions",
                 json!({ "model": "gpt-4o-mini", "stream": true, "messages": messages }),
-                "[DONE]",
+                Some("[DONE]"),
             ),
         };
         // Some leave in the middle.
@@ -178,7 +178,8 @@ impl Shared {
                 tokio::task::yield_now().await;
             }
             // What ends an answer leaves only when its record is durable.
-            if pieces > 0 && String::from_utf8_lossy(&text).contains(end) {
+            let whole = text.ends_with(b"\n\n");
+            if whole && end.is_some_and(|end| String::from_utf8_lossy(&text).contains(end)) {
                 break;
             }
         }

@@ -1,12 +1,17 @@
 //! kill −9 under load, restart, compare with the simulator's count; again and again.
 
+mod clock;
+mod database;
+mod full_disk;
 mod judge;
 mod load;
 mod random;
+mod stop;
 
 use std::time::Duration;
 
 use crate::{settings::full_scale, world::World};
+pub use full_disk::SmallDisk;
 use judge::Judge;
 use load::Load;
 use random::Random;
