@@ -1,7 +1,7 @@
 //! SIGTERM: within the drain limit, beyond it, and twice.
 
 use serde_json::{Value, json};
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
 
 use crate::world::World;
 
@@ -44,16 +44,12 @@ async fn beyond_the_limit_streams_and_silent_providers_are_cut_and_written_down(
         let body =
             json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "x" }] });
         let url = format!("{}/gateway/openai/v1/chat/completions", world.url);
-        tokio::spawn(
-            world
-                .client
-                .post(url)
-                .bearer_auth(&token)
-                .json(&body)
-                .send(),
-        )
+        let request = world.client.post(url).bearer_auth(&token).json(&body);
+        let mut asking = JoinSet::new();
+        asking.spawn(request.send());
+        asking
     };
-    let (waiting, leaving) = (ask(), ask());
+    let (mut waiting, leaving) = (ask(), ask());
     loop {
         let bill = world.sim_get("/_sim/bill?service=openai").await;
         if hung(&bill) >= 2 {
@@ -61,9 +57,9 @@ async fn beyond_the_limit_streams_and_silent_providers_are_cut_and_written_down(
         }
         tokio::task::yield_now().await;
     }
-    leaving.abort();
+    drop(leaving);
     world.server.terminate();
-    let answer = waiting.await.unwrap().unwrap();
+    let answer = waiting.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(answer.status(), 503);
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["error"]["code"], "server_stopping", "{answer}");
