@@ -30,11 +30,6 @@ if [ "$purpose" = test ] && [ -z "${TEST_DATABASE_URL:-}" ] && ! postgres_there;
     packages+=(postgresql)
 fi
 
-# Another wall clock for the server, in tests of a clock that jumps.
-if [ "$purpose" = test ] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
-    packages+=(faketime)
-fi
-
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 echo "Missing on this machine: ${packages[*]}"

@@ -1,6 +1,10 @@
 //! The machine's clock set back and forward, while the server runs and across a restart.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -8,13 +12,16 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// The library that gives a program another wall clock.
-fn library() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap();
-    folders
-        .map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"))
-        .find(|path| path.exists())
-        .expect("libfaketime is not installed: `apt-get install faketime`")
+/// Builds the library that gives a program another wall clock.
+fn library(folder: &Path) -> PathBuf {
+    let library = folder.join("clock.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/death/clock.c");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(built.unwrap().success());
+    library
 }
 
 fn report(id: &str) -> Value {
@@ -76,13 +83,10 @@ async fn the_clock_may_jump_either_way() {
         fs::rename(&new, &offset).unwrap();
     };
     set("+0");
-    let library = library();
+    let library = library(dir.path());
     let mut world = World::start_with(&[
         ("LD_PRELOAD", library.to_str().unwrap()),
-        ("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap()),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
+        ("DIAMOND_TEST_CLOCK_FILE", offset.to_str().unwrap()),
     ])
     .await;
     let token = world.ready_tenant("zaxon").await;
