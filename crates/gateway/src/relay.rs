@@ -116,6 +116,8 @@ pub(crate) struct Relay {
     trailers: Option<HeaderMap>,
     /// How the answer ended, to be told when everything before it was delivered.
     error: Option<GatewayBodyError>,
+    /// Whether what stands before the error has had its chance to leave.
+    left_before_error: bool,
     silence: Silence,
 }
 
@@ -179,6 +181,7 @@ impl Relay {
             held: VecDeque::new(),
             trailers: None,
             error: None,
+            left_before_error: false,
             silence,
         }
     }
@@ -250,6 +253,13 @@ impl Relay {
                     if self.upstream.is_some() {
                         ready!(self.poll_upstream(context));
                         continue;
+                    }
+                    // HTTP drops what it has not yet written when a body fails: head and pieces that
+                    // arrived together with the end leave first.
+                    if self.error.is_some() && !self.left_before_error {
+                        self.left_before_error = true;
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
                     if let Some(error) = self.error.take() {
                         return Poll::Ready(Some(Err(error)));
