@@ -166,6 +166,14 @@ impl Admission {
         Ok(Caller::new(Arc::clone(record), address))
     }
 
+    /// Which token this is, whether it is accepted or not: for saying who was refused.
+    #[must_use]
+    pub fn token_of(&self, presented: Option<&str>) -> Option<TokenId> {
+        let text = presented.filter(|text| AccessToken::check(text).is_ok())?;
+        let tokens = self.tokens.pin();
+        Some(tokens.get(&TokenHash::of(text))?.record.id)
+    }
+
     /// Whether the tables are recent enough to decide by: a token that was revoked elsewhere while
     /// nothing was heard would still be let in.
     fn check_current(&self) -> Result<(), Refusal> {

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 
-use diamond_domain::{AuditId, RequestId, SecretVersion, ServiceId, TenantId, TokenId, UserId};
+use diamond_domain::{
+    AuditId, Checkpoint, InstallationId, NodeId, RequestId, SecretVersion, ServiceId, TenantId,
+    TokenId, UserId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Limit, words};
+use crate::{Label, Limit, words};
 
 /// Which entries. Conditions are joined by "and".
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
@@ -85,6 +88,8 @@ pub struct AuditEntryResponse {
     pub purpose: Option<String>,
     /// What else there is to know.
     pub detail: Option<String>,
+    /// How many there were, when one entry stands for several refusals of a kind.
+    pub count: Option<u64>,
 }
 
 /// A page of entries, oldest first.
@@ -127,4 +132,92 @@ pub struct VerifyAuditResponse {
     pub ends_at: Option<u64>,
     /// Where the anchor says that it reached, when cut or rewritten.
     pub anchored_at: Option<u64>,
+}
+
+/// Checkpoints that somebody kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifyCheckpointsRequest {
+    /// The checkpoints; the furthest of a chain is enough, for it covers all before.
+    #[schema(value_type = Vec<Object>, max_items = 100)]
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// The verdict on the whole chain, with checkpoints that somebody kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyCheckpointsResponse {
+    /// The verdict on the chain; `ok` also needs a checkpoint of this node, and none of others.
+    #[serde(flatten)]
+    pub verdict: VerifyAuditResponse,
+    /// How many of the checkpoints this node signed about its own chain.
+    pub own_checkpoints: usize,
+    /// How many are another node's, or signed by nobody that this node knows: another folder or
+    /// database stands in the place of the one that was witnessed, or they are forged.
+    pub foreign_checkpoints: usize,
+}
+
+/// Why a chain is begun anew.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BeginAuditAnewRequest {
+    /// What was found and what was done about it.
+    pub reason: Label,
+}
+
+/// A witness of the audit chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditWitnessResponse {
+    /// `file` or `webhook`.
+    pub name: String,
+    /// The last entry that it covers, since the process began.
+    pub sequence: Option<u64>,
+    /// When it took its last checkpoint.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub delivered_at: Option<Timestamp>,
+    /// For how many seconds entries have waited for it.
+    pub behind_seconds: Option<u64>,
+    /// Why.
+    pub trouble: Option<String>,
+}
+
+/// A chain that was found broken and is kept as evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierAuditChainResponse {
+    /// Its number, from 1.
+    pub chain: u32,
+    /// Its last entry.
+    pub ends_at: u64,
+    /// Whether its files are as they were when it was closed.
+    pub intact: bool,
+}
+
+/// How the audit chain and its witnesses stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditStatusResponse {
+    /// Whose.
+    #[schema(value_type = String)]
+    pub installation: InstallationId,
+    /// Which node's.
+    #[schema(value_type = String)]
+    pub node: NodeId,
+    /// The Ed25519 key that checkpoints are checked with, hexadecimal: keep it with them.
+    pub public_key: String,
+    /// Which of the node's chains, from 1.
+    pub chain: u32,
+    /// Its last entry.
+    pub sequence: u64,
+    /// How far its anchor in the control database reaches.
+    pub anchored_sequence: Option<u64>,
+    /// Whether it was found to hold when it was last looked at.
+    pub holds: bool,
+    /// Whether keys stay because no witness keeps up.
+    pub closed: bool,
+    /// The witnesses.
+    pub witnesses: Vec<AuditWitnessResponse>,
+    /// The chains that were found broken and are kept as evidence.
+    pub earlier: Vec<EarlierAuditChainResponse>,
 }

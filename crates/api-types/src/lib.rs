@@ -11,6 +11,7 @@ mod cloud_event;
 mod distinct;
 mod error;
 mod health;
+mod incidents;
 mod keys;
 mod label;
 mod page;
@@ -33,11 +34,17 @@ pub use analytics::{
     UserDistributionResponse,
 };
 pub use audit::{
-    AuditEntryResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome, VerifyAuditResponse,
+    AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse, BeginAuditAnewRequest,
+    EarlierAuditChainResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome,
+    VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
 };
 pub use cloud_event::{CLOUD_EVENT_TYPE, CloudEventError, UsageCloudEvent};
 pub use error::{ErrorBody, ErrorResponse};
 pub use health::{HealthResponse, ReadinessCheck, ReadinessResponse};
+pub use incidents::{
+    IncidentParams, IncidentReportResponse, IncidentSource, IncidentSummaryResponse,
+    IncidentUseResponse,
+};
 pub use keys::{
     KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
     ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, RevokeKeyVersionResponse,

@@ -45,6 +45,11 @@ impl ApiError {
         }
     }
 
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The request cannot be understood.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)

@@ -10,6 +10,7 @@ mod audit;
 mod backups;
 mod errors;
 mod extract;
+mod incidents;
 mod keys;
 mod layers;
 mod openapi;

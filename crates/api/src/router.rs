@@ -5,7 +5,7 @@ use axum::{Router, middleware};
 use crate::{
     ApiState,
     errors::ApiError,
-    layers::{LayerState, Surround, database},
+    layers::{self, LayerState, Surround, database},
     routes,
 };
 
@@ -29,6 +29,14 @@ pub fn router(state: ApiState) -> Router {
                     .layer(middleware::from_fn_with_state(app, give_up))
             } else {
                 route.handler
+            };
+            let handler = match route.audited {
+                // Who is refused leaves a trace, whatever the handler does.
+                Some(action) => handler.layer(middleware::from_fn_with_state(
+                    (state.app.clone(), action),
+                    layers::audit_refusals,
+                )),
+                None => handler,
             };
             router.route(path, handler)
         });

@@ -5,11 +5,12 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use diamond_domain::Scope;
+use diamond_usage::AuditAction;
 use http::Method;
 
 use crate::{
-    ApiState, alarms, analytics, audit, backups, keys, operations, revocations, seal, tenants,
-    tokens, usage,
+    ApiState, alarms, analytics, audit, backups, incidents, keys, operations, revocations, seal,
+    tenants, tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -34,6 +35,9 @@ pub struct RouteInfo {
 pub(crate) struct Route {
     pub info: RouteInfo,
     pub handler: MethodRouter<ApiState>,
+    /// As what a refusal stands in the audit chain; `None` when there is none or the use case
+    /// writes it itself.
+    pub audited: Option<AuditAction>,
 }
 
 /// Every route of the API.
@@ -79,6 +83,10 @@ pub fn routes() -> Vec<RouteInfo> {
     backups::take_backup,
     backups::get_restore,
     backups::release_restore,
+    audit::verify_audit_checkpoints,
+    audit::get_audit_status,
+    audit::begin_audit_anew,
+    incidents::report_incident,
     operations::get_health,
     operations::get_readiness,
     operations::get_metrics,
@@ -153,6 +161,14 @@ pub(crate) fn table() -> Vec<Route> {
         line(POST, "/api/restore/release", TenantsAdmin, "release_restore", backups::release_restore)
             .sample(r#"{"digest":"sample","reason":"sample"}"#)
             .operators(),
+        line(POST, "/api/audit/verify", AuditRead, "verify_audit_checkpoints", audit::verify_audit_checkpoints)
+            .sample(r#"{"checkpoints":[]}"#)
+            .operators(),
+        line(GET, "/api/audit/status", AuditRead, "get_audit_status", audit::get_audit_status).operators(),
+        line(POST, "/api/audit/begin-anew", AuditRead, "begin_audit_anew", audit::begin_audit_anew)
+            .sample(r#"{"reason":"sample"}"#)
+            .operators(),
+        line(GET, "/api/incidents", AuditRead, "report_incident", incidents::report_incident),
         // Operations. Open, like all such: they name no tenant and no secret.
         open("/healthz", "get_health", operations::get_health),
         open("/readyz", "get_readiness", operations::get_readiness),
@@ -210,8 +226,30 @@ where
         sample_body: None,
     };
     Route {
+        audited: Some(action(operation_id)).filter(|action| *action != AuditAction::KeyReveal),
         info,
         handler: on(verb.filter, handler),
+    }
+}
+
+/// What a route does, in the words of the audit chain.
+fn action(operation_id: &str) -> AuditAction {
+    match operation_id {
+        "lease_key" => AuditAction::KeyReveal,
+        "put_customer_key" | "put_dedicated_key" => AuditAction::KeyPut,
+        "revoke_key_version" => AuditAction::KeyRevoke,
+        "create_tenant" => AuditAction::TenantCreate,
+        "update_tenant" => AuditAction::TenantUpdate,
+        "create_token" => AuditAction::TokenCreate,
+        "revoke_token" => AuditAction::TokenRevoke,
+        "report_usage" => AuditAction::UsageReport,
+        "acknowledge_alarm" | "close_alarm" => AuditAction::AlarmUpdate,
+        "begin_audit_anew" => AuditAction::ChainBegin,
+        "begin_rekey" => AuditAction::SealRekeyBegin,
+        "cancel_rekey" => AuditAction::SealRekeyCancel,
+        "take_backup" => AuditAction::BackupTake,
+        "release_restore" => AuditAction::RestoreRelease,
+        _ => AuditAction::Read,
     }
 }
 
@@ -233,6 +271,7 @@ where
     Route {
         info,
         handler: on(MethodFilter::GET, handler),
+        audited: None,
     }
 }
 

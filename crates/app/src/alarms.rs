@@ -7,11 +7,12 @@ use std::{
 
 use diamond_db::{AlarmChange, AlarmRow, AlarmState, Db, DbError};
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, Scope, TenantId};
+use diamond_usage::{AuditAction, AuditOutcome};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{App, AppError, RequestContext, background::bounded};
+use crate::{App, AppError, RequestContext, audit::AuditSubject, background::bounded};
 
 /// The most kinds of trouble that wait for the database at once; what is beyond is counted in the
 /// metric `diamond_alarms_dropped_total` and logged.
@@ -239,6 +240,17 @@ impl App {
         parts
             .admission
             .operator_access(&ctx.caller, Scope::UsageRead)?;
+        let subject = AuditSubject {
+            detail: Some(format!("{id}: {state:?}")),
+            ..AuditSubject::default()
+        };
+        self.record(
+            ctx,
+            AuditAction::AlarmUpdate,
+            AuditOutcome::Granted,
+            subject,
+        )
+        .await?;
         match diamond_db::operator::set_alarm_state(&parts.db, id, state).await? {
             AlarmChange::Changed(row) => Ok(row),
             AlarmChange::Closed(_) => Err(AppError::conflict(

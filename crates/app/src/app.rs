@@ -1,6 +1,13 @@
 //! What the use cases stand on.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use diamond_admission::{Admission, Caller};
 use diamond_billing::Overheads;
@@ -15,7 +22,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{AlarmRecorder, AppError, Backups, DatabaseWatch, Outbound, SealFacts, Snapshot};
+use crate::{
+    AlarmRecorder, AppError, Backups, DatabaseWatch, Outbound, RefusalRecorder, SealFacts,
+    Snapshot, Witnesses,
+};
 
 /// Figures that an operator may change.
 #[derive(Debug, Clone)]
@@ -52,6 +62,10 @@ pub struct AppParts {
     pub reader: Arc<dyn UsageReader>,
     /// Who touched which key.
     pub audit: Arc<dyn AuditSink>,
+    /// Who keeps checkpoints of the audit chain.
+    pub witnesses: Witnesses,
+    /// Who was refused what.
+    pub refusals: RefusalRecorder,
     /// Which node this is: each has an audit chain of its own.
     pub node: NodeId,
     /// Prices.
@@ -82,6 +96,8 @@ pub struct App {
     revealed: Arc<Mutex<HashSet<(SecretName, SecretVersion)>>>,
     /// Whether the control database answers.
     database: Arc<DatabaseWatch>,
+    /// Whether the audit chain was seen to hold: only then is it vouched for.
+    chain_holds: Arc<AtomicBool>,
     /// Nodes whose silence about a revocation this process has raised.
     missing: Arc<Mutex<HashSet<(RevocationId, NodeId)>>>,
 }
@@ -100,6 +116,7 @@ impl App {
             parts: Arc::new(parts),
             revealed: Arc::default(),
             database: Arc::default(),
+            chain_holds: Arc::default(),
             missing: Arc::default(),
         }
     }
@@ -141,6 +158,14 @@ impl App {
         self.revealed
             .lock()
             .insert((key.name().clone(), key.version()))
+    }
+
+    pub(crate) fn chain_holds(&self) -> bool {
+        self.chain_holds.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_chain_holds(&self, holds: bool) {
+        self.chain_holds.store(holds, Ordering::Release);
     }
 
     /// Whether this is the first time that the node is found missing.

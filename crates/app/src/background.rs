@@ -46,8 +46,10 @@ impl App {
         tasks.spawn(follow_changes(self.clone(), stop.clone()));
         tasks.spawn(write_alarms(self.clone(), stop.clone()));
         tasks.spawn(announce_quarantine(self.clone()));
+        self.start_witnesses(stop);
         tasks.spawn(anchor_audit(self.clone(), stop.clone()));
         tasks.spawn(keep_last_uses(self.clone(), stop.clone()));
+        tasks.spawn(write_refusals(self.clone(), stop.clone()));
         tasks.spawn(keep_registered(self.clone(), stop.clone()));
         tasks.spawn(settle(self.clone(), stop.clone()));
         tasks.spawn(keep_seal(self.clone(), stop.clone()));
@@ -160,13 +162,14 @@ async fn write_alarms(app: App, stop: CancellationToken) {
 }
 
 async fn anchor_audit(app: App, stop: CancellationToken) {
-    // How far the anchor reaches, once the chain was seen to hold it; a broken one is never
-    // moved, so that what was cut is missed for ever.
-    let anchored: Mutex<Option<u64>> = Mutex::new(None);
+    // Which chain, and how far its anchor reaches, once the chain was seen to hold it; a broken one
+    // is never moved, so that what was cut is missed for ever.
+    let anchored: Mutex<Option<(u32, u64)>> = Mutex::new(None);
     every(ANCHOR_EVERY, stop, "anchor_audit", || async {
-        let known = *anchored.lock();
+        let chain = app.parts().audit.chain();
+        let known = anchored.lock().filter(|(known, _)| *known == chain);
         let reached = match known {
-            Some(reached) => reached,
+            Some((_, reached)) => reached,
             None => match app.check_chain().await? {
                 AuditVerdict::Whole { .. } => 0,
                 _ => u64::MAX,
@@ -174,10 +177,10 @@ async fn anchor_audit(app: App, stop: CancellationToken) {
         };
         let head = app.parts().audit.head();
         if head.sequence > reached {
-            app.put_anchor(&head).await?;
-            *anchored.lock() = Some(head.sequence);
+            app.put_anchor(chain, &head).await?;
+            *anchored.lock() = Some((chain, head.sequence));
         } else {
-            *anchored.lock() = Some(reached);
+            *anchored.lock() = Some((chain, reached));
         }
         Ok(())
     })
@@ -299,4 +302,13 @@ async fn announce_quarantine(app: App) {
     if let Err(error) = app.announce_quarantine().await {
         tracing::warn!(error = %error, "whether this installation is in quarantine is not known");
     }
+}
+
+/// Writes down the refusals that were counted instead of being written one by one.
+async fn write_refusals(app: App, stop: CancellationToken) {
+    every(REPORT_EVERY, stop.clone(), "write_refusals", || async {
+        let written = app.parts().refusals.write_counted(stop.is_cancelled());
+        Ok(written.await?)
+    })
+    .await;
 }

@@ -144,6 +144,7 @@ impl App {
             version: None,
             purpose: None,
             detail: Some(format!("from {} to {}", end.from, end.to)),
+            count: None,
         };
         parts.audit.record(draft).await?;
         Ok(())

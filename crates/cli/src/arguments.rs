@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        alarms, backups, completion,
+        alarms, audit, backups, completion,
         config::{SetProfile, UseProfile},
-        costs, keys, revocations, seal, tenants, tokens, usage,
+        costs, incidents, keys, revocations, seal, tenants, tokens, usage,
     },
     config::ConnectionArguments,
     exit,
@@ -135,7 +135,16 @@ pub enum Admin {
     RevocationShow(revocations::ShowArguments),
     /// Prove the audit chain; exit status 7 when it does not hold
     #[command(name = "audit:verify")]
-    AuditVerify,
+    AuditVerify(audit::VerifyArguments),
+    /// Show how the audit chain and its witnesses stand, and the public key of its checkpoints
+    #[command(name = "audit:status")]
+    AuditStatus,
+    /// Keep a broken audit chain as evidence and begin another
+    #[command(name = "audit:begin-anew")]
+    AuditBeginAnew(audit::BeginAnewArguments),
+    /// List every use of a key's version, of an access token, or from an address
+    #[command(name = "incident:report")]
+    IncidentReport(incidents::ReportArguments),
     /// Show the master key's place, what it wraps, and how far a change of it is; never the key
     #[command(name = "seal:status")]
     SealStatus,
@@ -183,7 +192,9 @@ mod tests {
             for argument in command.get_arguments() {
                 let name = argument.get_long().unwrap_or_default();
                 assert!(
-                    !["token", "key", "api-key", "value", "secret"].contains(&name),
+                    // `incident:report --token` takes a token's public name.
+                    (name == "token" && argument.get_id() == "leaked_token")
+                        || !["token", "key", "api-key", "value", "secret"].contains(&name),
                     "--{name} of {} would put a secret into the process list",
                     command.get_name()
                 );
@@ -217,6 +228,12 @@ mod tests {
             "diamond admin seal:status --output json",
             "diamond admin seal:rekey --no-wait",
             "diamond admin seal:rekey --cancel",
+            "diamond admin audit:verify --checkpoints witness.jsonl --public-key 00 --offline",
+            "diamond admin audit:status",
+            "diamond admin audit:begin-anew --reason found",
+            "diamond admin incident:report --version openai/zaxon/2 --kind customer",
+            "diamond admin incident:report --token tok_00000000000000000000000007",
+            "diamond admin incident:report --address 192.0.2.7 --from 2026-01-01T00:00:00Z",
             "diamond admin alarms:list --state open",
             "diamond admin backup --to monday.tar",
             "diamond admin restore:status --output json",

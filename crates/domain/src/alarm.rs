@@ -31,6 +31,8 @@ pub enum AlarmCode {
     UnreadableSecret,
     /// This installation was brought back from a backup and not released yet.
     RestoreQuarantine,
+    /// A witness of the audit log cannot be reached.
+    WitnessUnreachable,
     /// A node has not said that it refuses what was revoked.
     RevocationUnacknowledged,
     /// The listener's new certificate cannot be used.
@@ -60,6 +62,7 @@ impl AlarmCode {
             Self::AuditBroken => "audit_broken",
             Self::UnreadableSecret => "unreadable_secret",
             Self::RestoreQuarantine => "restore_quarantine",
+            Self::WitnessUnreachable => "witness_unreachable",
             Self::RevocationUnacknowledged => "revocation_unacknowledged",
             Self::TlsCertificateUnusable => "tls_certificate_unusable",
             Self::TlsCertificateExpiring => "tls_certificate_expiring",

@@ -4,6 +4,7 @@
 //! speaks in its types. A value that exists is valid: parsing is the only way in.
 
 mod alarm;
+mod checkpoint;
 mod clock;
 mod event;
 mod id;
@@ -17,6 +18,7 @@ mod tenant;
 mod user;
 
 pub use alarm::{Alarm, AlarmCode, AlarmSink};
+pub use checkpoint::{Checkpoint, from_hex, to_hex};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use event::{
     CallOutcome, CostBasis, EventKind, EventSource, OpenedCall, Payer, Tags, TagsError, UsageEvent,

@@ -13,7 +13,7 @@ use crate::{
     attempt::Prepared,
     call::CallContext,
     failure::Failure,
-    gateway::{Inner, Upstream},
+    gateway::{Inner, Refused, Upstream},
     headers,
     inbound::Inbound,
     labels, path,
@@ -42,7 +42,20 @@ pub(crate) async fn admit(
     let provider = &upstream.provider;
     path::check_form(&parts)?;
     let presented = provider.presented_token(&parts.headers);
-    let caller = inner.admission.authenticate(presented, peer.ip())?;
+    let mut who = Refused {
+        arrival,
+        address: peer.ip(),
+        token: None,
+        tenant: None,
+        service: provider.service(),
+    };
+    let caller = inner.admission.authenticate(presented, peer.ip());
+    let caller = caller.map_err(|refusal| {
+        who.token = inner.admission.token_of(presented);
+        inner.refused(&who, refusal)
+    })?;
+    who.token = Some(caller.token().id);
+    who.tenant = caller.token().tenant.as_ref();
     let (_, own_path) = path::split(parts.uri.path()).unwrap_or(("", "/"));
     path::check_own_path(own_path)?;
     let route = match provider.classify(&parts.method, own_path) {
@@ -53,7 +66,8 @@ pub(crate) async fn admit(
     let service = provider.service();
     let access = inner
         .admission
-        .gateway_access(&caller, named.as_ref(), service)?;
+        .gateway_access(&caller, named.as_ref(), service)
+        .map_err(|refusal| inner.refused(&who, refusal))?;
     let labels = labels::read(&parts.headers)?;
     if route.metering == Metering::Unknown {
         raise_unknown_route(inner, &access, upstream, &parts, own_path);

@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
-use diamond_admission::Admission;
-use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, RequestId, ServiceId};
+use diamond_admission::{Admission, Refusal};
+use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, RequestId, ServiceId, TenantId, TokenId};
 use diamond_keyring::{KeyRepair, Keyring};
 use diamond_pricing::Catalog;
 use diamond_providers::{Fault, Provider, Registry};
-use diamond_usage::{EventSink, SinkError};
+use diamond_usage::{AuditAction, AuditDraft, AuditOutcome, EventSink, RefusalSink, SinkError};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tokio_util::task::TaskTracker;
@@ -42,6 +42,8 @@ pub struct GatewayParts {
     pub clock: Arc<dyn Clock>,
     /// Where alarms go.
     pub alarms: Arc<dyn AlarmSink>,
+    /// Where refusals go.
+    pub refusals: Arc<dyn RefusalSink>,
     /// Who replaces a dead key.
     pub repair: Arc<dyn KeyRepair>,
     /// Billable work that outlives its request runs here; the shutdown waits for it.
@@ -86,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) alarms: Arc<dyn AlarmSink>,
+    pub(crate) refusals: Arc<dyn RefusalSink>,
     pub(crate) repair: Arc<dyn KeyRepair>,
     pub(crate) tasks: TaskTracker,
     pub(crate) settings: GatewaySettings,
@@ -143,6 +146,7 @@ impl Gateway {
                 catalog: parts.catalog,
                 clock: parts.clock,
                 alarms: parts.alarms,
+                refusals: parts.refusals,
                 repair: parts.repair,
                 tasks: parts.tasks,
                 settings,
@@ -213,7 +217,36 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// Who was refused, as far as that is known.
+pub(crate) struct Refused<'a> {
+    pub(crate) arrival: Arrival,
+    pub(crate) address: std::net::IpAddr,
+    pub(crate) token: Option<TokenId>,
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) service: &'a ServiceId,
+}
+
 impl Inner {
+    /// Leaves a trace of a refusal in the audit chain.
+    pub(crate) fn refused(&self, who: &Refused<'_>, refusal: Refusal) -> Failure {
+        self.refusals.refused(AuditDraft {
+            at: who.arrival.at,
+            action: AuditAction::GatewayCall,
+            outcome: AuditOutcome::Refused,
+            request_id: who.arrival.request_id,
+            token_id: who.token,
+            address: Some(who.address),
+            tenant_id: who.tenant.cloned(),
+            user_id: None,
+            service: Some(who.service.clone()),
+            version: None,
+            purpose: None,
+            detail: Some(refusal.code().to_owned()),
+            count: None,
+        });
+        refusal.into()
+    }
+
     pub(crate) fn raise_unwritable(&self, error: &SinkError) {
         tracing::error!(%error, "usage cannot be recorded");
         self.alarms.raise(Alarm {

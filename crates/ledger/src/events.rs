@@ -51,6 +51,10 @@ fn matches(filter: &EventFilter, event: &UsageEvent) -> bool {
         model,
         request_id,
         provider_request_id,
+        secret_version,
+        payer,
+        token,
+        address,
     } = filter;
     user.as_ref().is_none_or(|user| *user == event.user_id)
         && service
@@ -59,4 +63,12 @@ fn matches(filter: &EventFilter, event: &UsageEvent) -> bool {
         && model.as_ref().is_none_or(|model| *model == event.model)
         && request_id.as_ref().is_none_or(|id| *id == event.request_id)
         && (provider_request_id.is_none() || *provider_request_id == event.provider_request_id)
+        && (secret_version.is_none() || *secret_version == event.secret_version)
+        && payer.is_none_or(|payer| payer == event.payer)
+        && (token.is_none() || *token == event.token_id)
+        && address.is_none_or(|address| {
+            event
+                .address
+                .is_some_and(|found| found.to_canonical() == address)
+        })
 }

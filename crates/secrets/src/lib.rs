@@ -11,6 +11,7 @@ mod kept;
 mod key;
 mod master;
 mod sealed;
+mod signing;
 mod store;
 
 pub use custody::{
@@ -24,4 +25,5 @@ pub use master::{
     KeyWrapper, MasterKey, MasterKeyError, MasterKeyId, MasterKeySource, MasterKeys, WrapError,
 };
 pub use sealed::{OpenError, SealedStore};
+pub use signing::SigningKey;
 pub use store::{Precondition, SecretError, SecretStore, StoredVersion};

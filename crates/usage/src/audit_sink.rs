@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use diamond_domain::{AuditId, RequestId, SecretVersion, ServiceId, TenantId, TokenId, UserId};
+use diamond_domain::{
+    AuditId, RequestId, SecretVersion, ServiceId, TenantId, TimeRange, TokenId, UserId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,18 @@ pub enum AuditAction {
     BackupTake,
     /// An installation that was brought back from a backup was released.
     RestoreRelease,
+    /// Somebody presented no token, or one that is not accepted (refusals only).
+    Authenticate,
+    /// A service was called through the gateway (refusals only: calls are usage events).
+    GatewayCall,
+    /// Something was looked at (refusals only).
+    Read,
+    /// Usage was reported (refusals only: reports are usage events).
+    UsageReport,
+    /// An alarm was acknowledged or closed.
+    AlarmUpdate,
+    /// A new chain was begun after a broken one.
+    ChainBegin,
 }
 
 /// How it ended.
@@ -84,6 +98,16 @@ pub struct AuditDraft {
     /// What else a reader needs (the refusal's code, the token that was created).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// How many there were, when one entry stands for several of a kind; `at` is then the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// Takes refusals from anywhere, also from the hot path: `refused` neither waits nor fails. A
+/// flood of them is counted rather than written one by one.
+pub trait RefusalSink: Send + Sync {
+    /// Hands a refusal over.
+    fn refused(&self, draft: AuditDraft);
 }
 
 /// An entry in its place.
@@ -134,6 +158,17 @@ pub enum AuditVerdict {
     },
 }
 
+/// A chain that was found broken and is kept as evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierChain {
+    /// Its number, from 1.
+    pub chain: u32,
+    /// Its last entry.
+    pub ends_at: u64,
+    /// Whether its files are as they were when it was closed.
+    pub intact: bool,
+}
+
 /// Which entries to list. Conditions are joined by "and".
 #[derive(Debug, Clone, Default)]
 pub struct AuditQuery {
@@ -145,6 +180,8 @@ pub struct AuditQuery {
     pub version: Option<(ServiceId, SecretVersion)>,
     /// From this address.
     pub address: Option<IpAddr>,
+    /// In this span of time.
+    pub range: Option<TimeRange>,
     /// Behind this sequence.
     pub after: u64,
     /// At most so many (1 to 1,000).
@@ -182,6 +219,16 @@ pub trait AuditSink: Send + Sync {
     /// Reads the whole chain and checks it, against the anchor when there is one.
     async fn verify(&self, anchor: Option<&AuditHead>) -> Result<AuditVerdict, AuditError>;
 
-    /// Lists entries, oldest first.
+    /// Which chain it is, from 1: a broken one is followed by another.
+    fn chain(&self) -> u32;
+
+    /// Closes the chain, keeps it as evidence, and begins another with this entry, whose hash
+    /// covers all that is stored of the one before. Sequences go on.
+    async fn begin_anew(&self, draft: AuditDraft) -> Result<AuditEntry, AuditError>;
+
+    /// The chains before this one, oldest first.
+    async fn earlier(&self) -> Result<Vec<EarlierChain>, AuditError>;
+
+    /// Lists entries, oldest first, those of earlier chains included as far as they can be read.
     async fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AuditError>;
 }

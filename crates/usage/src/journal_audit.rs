@@ -1,27 +1,43 @@
 //! The embedded audit sink: the keyed chain in a journal of its own.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use diamond_domain::AuditId;
-use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position, SegmentCopy};
-use parking_lot::Mutex;
+use diamond_journal::{Disk, Journal, JournalError, JournalOptions, Position};
+use parking_lot::{Mutex, RwLock};
 use zeroize::Zeroizing;
 
 use crate::{
     AuditDraft, AuditEntry, AuditError, AuditHead, AuditQuery, AuditSink, AuditVerdict,
-    UserDictionary,
+    EarlierChain, UserDictionary,
     audit_chain::{self, Chain, EMPTY},
+    audit_folders::{self, AuditCopy},
     durable_tail::DurableTail,
     stored::Malformed,
 };
 
 /// Entries in a journal, users as codes of the dictionary. Concurrent entries share one flush.
-pub struct JournalAuditSink(Arc<Inner>);
+pub struct JournalAuditSink(Arc<Chains>);
+
+struct Chains {
+    root: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// Changed only when a new chain begins.
+    current: RwLock<Arc<Inner>>,
+}
 
 struct Inner {
+    root: PathBuf,
+    number: u32,
     journal: Journal,
-    chain: Chain,
+    /// The journals of the chains before, as far as they can be read, oldest first.
+    earlier: Vec<Journal>,
+    chain: Arc<Chain>,
     dictionary: Arc<UserDictionary>,
     /// Changed only together with a write to the journal: the chain's order is the records'.
     state: Mutex<State>,
@@ -44,21 +60,35 @@ impl JournalAuditSink {
         key: Zeroizing<[u8; 32]>,
         dictionary: Arc<UserDictionary>,
     ) -> Result<Self, JournalError> {
-        let options = JournalOptions {
-            thread_name: "audit-commit".to_owned(),
-            ..JournalOptions::default()
+        let unreadable = |source| JournalError::Unreadable {
+            path: folder.to_owned(),
+            source,
         };
-        let (journal, _) = Journal::open(folder, disk, options)?;
-        let head = last_head(&journal, folder)?;
-        Ok(Self(Arc::new(Inner {
-            journal,
-            chain: Chain::new(key),
-            dictionary,
-            state: Mutex::new(State {
-                written: head.clone(),
-                durable: DurableTail::new(head),
-            }),
+        let number = audit_folders::newest(folder).map_err(unreadable)?;
+        let mut journals = Vec::new();
+        for each in 1..=number {
+            let place = audit_folders::folder(folder, each);
+            match Journal::open(&place, disk.clone(), options()) {
+                Ok((journal, _)) => journals.push(journal),
+                // What is kept as evidence need not be readable.
+                Err(error) if each < number => {
+                    tracing::warn!(chain = each, %error, "an earlier chain cannot be read");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let beginning = audit_folders::beginning(folder, number).map_err(unreadable)?;
+        let chain = Arc::new(Chain::new(key));
+        let inner = Inner::new(folder, number, beginning, journals, chain, dictionary)?;
+        Ok(Self(Arc::new(Chains {
+            root: folder.to_owned(),
+            disk,
+            current: RwLock::new(Arc::new(inner)),
         })))
+    }
+
+    fn current(&self) -> Arc<Inner> {
+        Arc::clone(&self.0.current.read())
     }
 
     /// Whether entries are taken.
@@ -67,15 +97,24 @@ impl JournalAuditSink {
     /// [`JournalError::Failed`], [`JournalError::Closed`] or, after a refusal for want of space and
     /// as long as there is none, [`JournalError::Full`].
     pub fn check(&self) -> Result<(), JournalError> {
-        self.0.journal.check()
+        self.current().journal.check()
     }
 
-    /// The chain as far as it is durable now. Blocks on the disk.
+    /// The chain as far as it is durable now, and those before it that are kept. Blocks on the
+    /// disk.
     ///
     /// # Errors
     /// As [`Journal::copies`].
-    pub fn copies(&self) -> Result<Vec<SegmentCopy>, JournalError> {
-        self.0.journal.copies()
+    pub fn copies(&self) -> Result<Vec<AuditCopy>, JournalError> {
+        let inner = self.current();
+        let before = audit_folders::copies_before(&inner.root, inner.number);
+        let mut copies = before.map_err(|source| JournalError::Unreadable {
+            path: inner.root.clone(),
+            source,
+        })?;
+        let own = inner.journal.copies()?.into_iter();
+        copies.extend(own.map(|segment| AuditCopy::of_segment(inner.number, segment)));
+        Ok(copies)
     }
 
     /// Takes nothing more. Blocks on the disk.
@@ -83,21 +122,68 @@ impl JournalAuditSink {
     /// # Errors
     /// [`JournalError::Failed`] when not everything is durable.
     pub fn close_blocking(&self) -> Result<(), JournalError> {
-        self.0.journal.close()
+        self.current().journal.close()
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Inner) -> Result<T, AuditError> + Send + 'static,
     ) -> Result<T, AuditError> {
-        let inner = self.0.clone();
+        let inner = self.current();
         tokio::task::spawn_blocking(move || read(&inner))
             .await
             .map_err(|error| AuditError::Unreadable(Box::new(error)))?
     }
 }
 
-fn last_head(journal: &Journal, folder: &Path) -> Result<AuditHead, JournalError> {
+impl Chains {
+    /// Begins the next chain. Blocks on the disk; no entry is taken meanwhile.
+    fn begin_anew_blocking(&self, draft: AuditDraft) -> Result<AuditEntry, AuditError> {
+        let mut current = self.current.write();
+        let failed = |error: std::io::Error| AuditError::Unwritable(Box::new(error));
+        // Nothing more comes to the old one. One that failed is closed already.
+        let closed = current.journal.close();
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the chain before did not close cleanly");
+        }
+        let number = current.number + 1;
+        let ended = current.state.lock().written.clone();
+        let beginning = audit_folders::prepare(&self.root, number, &ended).map_err(failed)?;
+        let place = audit_folders::folder(&self.root, number);
+        let (journal, _) =
+            Journal::open(&place, self.disk.clone(), options()).map_err(unwritable)?;
+        let mut journals = current.earlier.clone();
+        journals.extend([current.journal.clone(), journal]);
+        let next = Inner::new(
+            &self.root,
+            number,
+            beginning,
+            journals,
+            Arc::clone(&current.chain),
+            Arc::clone(&current.dictionary),
+        )
+        .map_err(unwritable)?;
+        let (entry, position) = next.chain_up(draft)?;
+        next.journal
+            .durable_blocking(position)
+            .map_err(unwritable)?;
+        *current = Arc::new(next);
+        Ok(entry)
+    }
+}
+
+fn options() -> JournalOptions {
+    JournalOptions {
+        thread_name: "audit-commit".to_owned(),
+        ..JournalOptions::default()
+    }
+}
+
+fn last_head(
+    journal: &Journal,
+    folder: &Path,
+    beginning: &AuditHead,
+) -> Result<AuditHead, JournalError> {
     // The last segment may be new and empty.
     for begin in journal.segments().into_iter().rev() {
         let mut last = None;
@@ -116,10 +202,63 @@ fn last_head(journal: &Journal, folder: &Path) -> Result<AuditHead, JournalError
             return Ok(AuditHead { sequence, hash });
         }
     }
-    Ok(EMPTY)
+    Ok(beginning.clone())
 }
 
 impl Inner {
+    /// The last of the journals is the chain's own.
+    fn new(
+        root: &Path,
+        number: u32,
+        beginning: AuditHead,
+        mut journals: Vec<Journal>,
+        chain: Arc<Chain>,
+        dictionary: Arc<UserDictionary>,
+    ) -> Result<Self, JournalError> {
+        let Some(journal) = journals.pop() else {
+            return Err(JournalError::Closed);
+        };
+        let head = last_head(&journal, root, &beginning)?;
+        Ok(Self {
+            root: root.to_owned(),
+            number,
+            journal,
+            earlier: journals,
+            chain,
+            dictionary,
+            state: Mutex::new(State {
+                written: head.clone(),
+                durable: DurableTail::new(head),
+            }),
+        })
+    }
+
+    /// What stands before the first entry, as the files before it say now.
+    fn found_beginning(&self) -> Result<AuditHead, AuditError> {
+        if self.number == 1 {
+            return Ok(EMPTY);
+        }
+        let read = |error: std::io::Error| AuditError::Unreadable(Box::new(error));
+        let told = audit_folders::beginning(&self.root, self.number).map_err(read)?;
+        let hash = audit_folders::evidence(&self.root, self.number).map_err(read)?;
+        Ok(AuditHead { hash, ..told })
+    }
+
+    fn earlier_chains(&self) -> Result<Vec<EarlierChain>, AuditError> {
+        let read = |error: std::io::Error| AuditError::Unreadable(Box::new(error));
+        let mut chains = Vec::new();
+        for number in 2..=self.number {
+            let told = audit_folders::beginning(&self.root, number).map_err(read)?;
+            let found = audit_folders::evidence(&self.root, number).map_err(read)?;
+            chains.push(EarlierChain {
+                chain: number - 1,
+                ends_at: told.sequence,
+                intact: told.hash == found,
+            });
+        }
+        Ok(chains)
+    }
+
     /// Gives the entry its place and hands it to the operating system.
     fn chain_up(&self, draft: AuditDraft) -> Result<(AuditEntry, Position), AuditError> {
         let mut state = self.state.lock();
@@ -140,7 +279,7 @@ impl Inner {
     }
 
     fn verify(&self, anchor: Option<&AuditHead>) -> Result<AuditVerdict, AuditError> {
-        let mut head = EMPTY;
+        let mut head = self.found_beginning()?;
         let mut rewritten = false;
         let mut scan = self.journal.scan(Position::START);
         loop {
@@ -182,8 +321,28 @@ impl Inner {
     fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AuditError> {
         let limit = query.limit.clamp(1, 1_000);
         let mut found = Vec::new();
-        let mut scan = self.journal.scan(Position::START);
-        while let Some((_, record)) = scan.next_record().map_err(unreadable)? {
+        for journal in &self.earlier {
+            // What a broken chain still tells is told; where it breaks off is no error here.
+            if let Err(error) = self.entries_of(journal, query, limit, &mut found) {
+                tracing::warn!(%error, "a chain kept as evidence breaks off");
+            }
+        }
+        self.entries_of(&self.journal, query, limit, &mut found)?;
+        Ok(found)
+    }
+
+    fn entries_of(
+        &self,
+        journal: &Journal,
+        query: &AuditQuery,
+        limit: usize,
+        found: &mut Vec<AuditEntry>,
+    ) -> Result<(), AuditError> {
+        let mut scan = journal.scan(Position::START);
+        while found.len() < limit {
+            let Some((_, record)) = scan.next_record().map_err(unreadable)? else {
+                break;
+            };
             let malformed = |error: Malformed| AuditError::Unreadable(Box::new(error));
             let (mut entry, _, _) = audit_chain::read(record).map_err(malformed)?;
             if !matches(query, &entry) {
@@ -194,11 +353,8 @@ impl Inner {
                 entry.draft.user_id = Some(shown);
             }
             found.push(entry);
-            if found.len() == limit {
-                break;
-            }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -208,6 +364,7 @@ fn matches(query: &AuditQuery, entry: &AuditEntry) -> bool {
         draft.service.as_ref() == Some(service) && draft.version.as_ref() == Some(version)
     };
     entry.sequence > query.after
+        && query.range.is_none_or(|range| range.contains(draft.at))
         && (query.tenant.is_none() || query.tenant == draft.tenant_id)
         && (query.token.is_none() || query.token == draft.token_id)
         && (query.address.is_none() || query.address == draft.address)
@@ -217,18 +374,19 @@ fn matches(query: &AuditQuery, entry: &AuditEntry) -> bool {
 #[async_trait]
 impl AuditSink for JournalAuditSink {
     async fn record(&self, draft: AuditDraft) -> Result<AuditEntry, AuditError> {
+        let inner = self.current();
         let user = draft.user_id.clone();
         let code = match &user {
             Some(user) => {
                 let tenant = draft.tenant_id.as_ref();
-                let assigned = self.0.dictionary.assign(tenant, user);
+                let assigned = inner.dictionary.assign(tenant, user);
                 Some(assigned.await.map_err(unwritable)?)
             }
             None => None,
         };
         let coded = audit_chain::with_code(draft, code);
-        let (mut entry, position) = self.0.chain_up(coded)?;
-        self.0.journal.durable(position).await.map_err(unwritable)?;
+        let (mut entry, position) = inner.chain_up(coded)?;
+        inner.journal.durable(position).await.map_err(unwritable)?;
         entry.draft.user_id = user;
         Ok(entry)
     }
@@ -238,14 +396,30 @@ impl AuditSink for JournalAuditSink {
     }
 
     fn head(&self) -> AuditHead {
-        let durable_end = self.0.journal.durable_end();
-        self.0.state.lock().durable.settle(durable_end)
+        let inner = self.current();
+        let durable_end = inner.journal.durable_end();
+        inner.state.lock().durable.settle(durable_end)
     }
 
     async fn verify(&self, anchor: Option<&AuditHead>) -> Result<AuditVerdict, AuditError> {
         let anchor = anchor.cloned();
         self.blocking(move |inner| inner.verify(anchor.as_ref()))
             .await
+    }
+
+    fn chain(&self) -> u32 {
+        self.current().number
+    }
+
+    async fn begin_anew(&self, draft: AuditDraft) -> Result<AuditEntry, AuditError> {
+        let chains = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || chains.begin_anew_blocking(draft))
+            .await
+            .map_err(|error| AuditError::Unwritable(Box::new(error)))?
+    }
+
+    async fn earlier(&self) -> Result<Vec<EarlierChain>, AuditError> {
+        self.blocking(Inner::earlier_chains).await
     }
 
     async fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AuditError> {

@@ -5,6 +5,7 @@
 //! the reader over them is the ledger's. Names of users stand only in the [`UserDictionary`].
 
 mod audit_chain;
+mod audit_folders;
 mod audit_sink;
 pub mod contract;
 mod dedup;
@@ -20,10 +21,12 @@ mod opening;
 mod stored;
 mod usage_journal;
 mod usage_reader;
+mod witness;
 
+pub use audit_folders::AuditCopy;
 pub use audit_sink::{
     AuditAction, AuditDraft, AuditEntry, AuditError, AuditHead, AuditOutcome, AuditQuery,
-    AuditSink, AuditVerdict,
+    AuditSink, AuditVerdict, EarlierChain, RefusalSink,
 };
 pub use dictionary::{UserCode, UserDictionary};
 pub use displaced::call_count;
@@ -36,3 +39,4 @@ pub use usage_reader::{
     ErasureSubject, EventFilter, EventPage, GroupBy, LedgerCursor, ReadError, SequenceSum,
     SeriesPoint, TenantScope, TotalsRow, UsageReader, UserTotal,
 };
+pub use witness::{Witness, WitnessError, WitnessFile};

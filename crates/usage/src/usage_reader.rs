@@ -1,9 +1,11 @@
 //! Where questions about usage are answered.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use diamond_domain::{
-    EventId, EventKind, Meter, Money, Payer, Quantities, ServiceId, TenantId, TimeRange,
-    UsageEvent, UserId,
+    EventId, EventKind, Meter, Money, Payer, Quantities, SecretVersion, ServiceId, TenantId,
+    TimeRange, TokenId, UsageEvent, UserId,
 };
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
@@ -54,6 +56,14 @@ pub struct EventFilter {
     pub request_id: Option<String>,
     /// The provider's name for the call.
     pub provider_request_id: Option<String>,
+    /// With this version of a key.
+    pub secret_version: Option<SecretVersion>,
+    /// Paid by this one.
+    pub payer: Option<Payer>,
+    /// Made or told with this access token.
+    pub token: Option<TokenId>,
+    /// From this address.
+    pub address: Option<IpAddr>,
 }
 
 /// A page of events, oldest sequence first.

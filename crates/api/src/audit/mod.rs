@@ -2,16 +2,23 @@
 
 use axum::Json as Body;
 use diamond_api_types::{
-    AuditEntryResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome, VerifyAuditResponse,
+    AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse, BeginAuditAnewRequest,
+    EarlierAuditChainResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome,
+    VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
 };
+use diamond_app::WitnessView;
 use diamond_domain::SecretVersion;
 use diamond_usage::{AuditAction, AuditEntry, AuditOutcome, AuditQuery, AuditVerdict};
+use http::StatusCode;
 
 use crate::{
     ApiState,
     errors::ApiError,
-    extract::{Context, Query},
+    extract::{Context, Json, Query},
 };
+
+/// How many checkpoints are looked at at a time.
+const CHECKPOINTS_MAX: usize = 100;
 
 type State = axum::extract::State<ApiState>;
 
@@ -64,6 +71,7 @@ fn query(params: ListAuditParams, limit: usize) -> Result<AuditQuery, ApiError> 
         token: params.token_id,
         version,
         address: params.address,
+        range: None,
         after,
         limit,
     })
@@ -144,10 +152,11 @@ fn entry_response(entry: AuditEntry) -> AuditEntryResponse {
         version: draft.version,
         purpose: draft.purpose,
         detail: draft.detail,
+        count: draft.count,
     }
 }
 
-const fn action_text(action: AuditAction) -> &'static str {
+pub(crate) const fn action_text(action: AuditAction) -> &'static str {
     match action {
         AuditAction::KeyReveal => "key_reveal",
         AuditAction::KeyPut => "key_put",
@@ -162,5 +171,104 @@ const fn action_text(action: AuditAction) -> &'static str {
         AuditAction::SealRekeyEnd => "seal_rekey_end",
         AuditAction::BackupTake => "backup_take",
         AuditAction::RestoreRelease => "restore_release",
+        AuditAction::Authenticate => "authenticate",
+        AuditAction::GatewayCall => "gateway_call",
+        AuditAction::Read => "read",
+        AuditAction::UsageReport => "usage_report",
+        AuditAction::AlarmUpdate => "alarm_update",
+        AuditAction::ChainBegin => "chain_begin",
+    }
+}
+
+/// Verify the audit chain against checkpoints that were kept elsewhere
+///
+/// As `GET /api/audit/verify`, with the signed checkpoints of a witness beside the anchor: also a
+/// chain that was cut or written anew together with its anchor, and a folder or database that was
+/// put in the place of a later one, are found.
+#[utoipa::path(
+    post, path = "/api/audit/verify", tag = "audit", request_body = VerifyCheckpointsRequest,
+    responses((status = 200, description = "The verdict.", body = VerifyCheckpointsResponse))
+)]
+pub async fn verify_audit_checkpoints(
+    state: State,
+    Context(context): Context,
+    Json(request): Json<VerifyCheckpointsRequest>,
+) -> Result<Body<VerifyCheckpointsResponse>, ApiError> {
+    if request.checkpoints.len() > CHECKPOINTS_MAX {
+        return Err(ApiError::unprocessable(
+            "too_many_checkpoints",
+            "at most 100 checkpoints; the furthest of a chain is enough",
+        ));
+    }
+    let (verdict, checkpoints) = state
+        .app
+        .verify_checkpoints(&context, request.checkpoints)
+        .await?;
+    let mut verdict = verdict_response(&verdict);
+    verdict.ok &= checkpoints.own > 0 && checkpoints.foreign == 0;
+    Ok(Body(VerifyCheckpointsResponse {
+        verdict,
+        own_checkpoints: checkpoints.own,
+        foreign_checkpoints: checkpoints.foreign,
+    }))
+}
+
+/// Begin a new audit chain after a broken one
+///
+/// The broken one stays as evidence; the first entry of the new one covers all that is stored of
+/// it. Only a chain that does not hold can be followed by another.
+#[utoipa::path(
+    post, path = "/api/audit/begin-anew", tag = "audit", request_body = BeginAuditAnewRequest,
+    responses((status = 201, description = "The first entry.", body = AuditEntryResponse))
+)]
+pub async fn begin_audit_anew(
+    state: State,
+    Context(context): Context,
+    Json(request): Json<BeginAuditAnewRequest>,
+) -> Result<(StatusCode, Body<AuditEntryResponse>), ApiError> {
+    let reason = request.reason.into();
+    let entry = state.app.begin_audit_anew(&context, reason).await?;
+    Ok((StatusCode::CREATED, Body(entry_response(entry))))
+}
+
+/// Look at the audit chain and its witnesses
+#[utoipa::path(
+    get, path = "/api/audit/status", tag = "audit",
+    responses((status = 200, description = "How they stand.", body = AuditStatusResponse))
+)]
+pub async fn get_audit_status(
+    state: State,
+    Context(context): Context,
+) -> Result<Body<AuditStatusResponse>, ApiError> {
+    let status = state.app.audit_status(&context).await?;
+    Ok(Body(AuditStatusResponse {
+        installation: status.installation,
+        node: status.node,
+        public_key: status.public_key,
+        chain: status.chain,
+        sequence: status.sequence,
+        anchored_sequence: status.anchored_sequence,
+        holds: status.holds,
+        closed: status.closed,
+        witnesses: status.witnesses.into_iter().map(witness_response).collect(),
+        earlier: status
+            .earlier
+            .into_iter()
+            .map(|earlier| EarlierAuditChainResponse {
+                chain: earlier.chain,
+                ends_at: earlier.ends_at,
+                intact: earlier.intact,
+            })
+            .collect(),
+    }))
+}
+
+fn witness_response(view: WitnessView) -> AuditWitnessResponse {
+    AuditWitnessResponse {
+        name: view.name.to_owned(),
+        sequence: view.sequence,
+        delivered_at: view.delivered_at,
+        behind_seconds: view.behind.map(|behind| behind.as_secs()),
+        trouble: view.trouble,
     }
 }

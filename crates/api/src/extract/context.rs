@@ -7,7 +7,7 @@ use diamond_app::RequestContext;
 use diamond_domain::{RequestId, TraceId};
 use http::{HeaderMap, header, request::Parts};
 
-use crate::{ApiState, errors::ApiError};
+use crate::{ApiState, errors::ApiError, layers::CallerSlot};
 
 /// The address at the other end, which whoever accepts connections puts into the request's
 /// extensions: the socket's own or, behind a trusted proxy, the one that the proxy names. A
@@ -39,13 +39,22 @@ impl FromRequestParts<ApiState> for Context {
                 "a request arrived without its id or peer address",
             ));
         };
-        let caller = state.app.authenticate(bearer(&parts.headers), *address)?;
-        Ok(Self(RequestContext {
+        let presented = bearer(&parts.headers);
+        let caller = state.app.authenticate(presented, *address);
+        let caller = caller.inspect_err(|refusal| {
+            let (id, code) = (identity.request_id, refusal.code());
+            state.app.refuse_stranger(id, presented, *address, code);
+        })?;
+        let context = RequestContext {
             request_id: identity.request_id,
             trace_id: identity.trace_id,
             caller,
             address: *address,
-        }))
+        };
+        if let Some(CallerSlot(slot)) = parts.extensions.get() {
+            let _ = slot.set(context.clone());
+        }
+        Ok(Self(context))
     }
 }
 

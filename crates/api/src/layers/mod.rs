@@ -6,6 +6,7 @@ pub mod database;
 mod envelope;
 mod guard;
 mod observe;
+mod refusals;
 
 use std::{
     convert::Infallible,
@@ -18,6 +19,8 @@ use std::{
 use axum::{extract::Request, response::Response};
 use diamond_domain::Clock;
 use tower::{Layer, Service};
+
+pub use refusals::{CallerSlot, audit_refusals};
 
 use observe::{Observation, Series};
 

@@ -54,6 +54,7 @@ pub async fn list_usage_events(
         event: query.event_id,
         request_id: query.request_id,
         provider_request_id: query.provider_request_id,
+        ..EventFilter::default()
     };
     let tenant = query.tenant_id.as_ref();
     let page = state

@@ -78,10 +78,13 @@ impl App {
                 let granted = AuditSubject {
                     user: Some(user),
                     version: Some(version),
+                    detail: Some(key.name().to_string()),
                     ..subject
                 };
-                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Granted, granted)
+                let entry = self
+                    .record(ctx, AuditAction::KeyReveal, AuditOutcome::Granted, granted)
                     .await?;
+                self.parts().witnesses.reach(entry.sequence).await?;
                 self.after_reveal(ctx, &key);
                 Ok(LeasedKey {
                     service: service.clone(),
@@ -109,8 +112,8 @@ impl App {
                         ..AuditSubject::default()
                     }
                 };
-                self.record(ctx, AuditAction::KeyReveal, AuditOutcome::Refused, refused)
-                    .await?;
+                let draft = self.draft(ctx, AuditAction::KeyReveal, AuditOutcome::Refused, refused);
+                self.parts().refusals.record(draft).await?;
                 Err(refusal)
             }
         }
@@ -144,6 +147,7 @@ impl App {
         access.may_reveal(service)?;
         let (user, _) = access.resolve_user(None, request.user_id, None)?;
         let key = parts.keyring.pin(service, tenant).map_err(no_key)?;
+        parts.witnesses.check(parts.clock.monotonic_nanos())?;
         Ok((key, user))
     }
 

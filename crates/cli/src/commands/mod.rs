@@ -6,6 +6,7 @@ pub mod backups;
 pub mod completion;
 pub mod config;
 pub mod costs;
+pub mod incidents;
 pub mod keys;
 pub mod revocations;
 pub mod seal;
@@ -61,7 +62,16 @@ pub async fn execute(
         Command::Admin(Admin::RevocationShow(arguments)) => {
             revocations::show(arguments, session, terminal).await
         }
-        Command::Admin(Admin::AuditVerify) => audit::verify(session, terminal).await,
+        Command::Admin(Admin::AuditVerify(arguments)) => {
+            audit::verify(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::AuditStatus) => audit::status(session, terminal).await,
+        Command::Admin(Admin::AuditBeginAnew(arguments)) => {
+            audit::begin_anew(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::IncidentReport(arguments)) => {
+            incidents::report(arguments, session, terminal).await
+        }
         Command::Admin(Admin::SealStatus) => seal::status(session, terminal).await,
         Command::Admin(Admin::SealRekey(arguments)) => {
             seal::rekey(&arguments, session, terminal).await

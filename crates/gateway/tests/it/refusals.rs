@@ -241,3 +241,19 @@ async fn raw_requests() {
     }
     assert!(rig.provider.seen.lock().is_empty());
 }
+
+#[tokio::test]
+async fn a_refusal_leaves_a_trace_of_who_and_from_where() {
+    let rig = Rig::new(|_| Reply::json("{}")).await;
+    let unknown = format!("dmd_{}", "0".repeat(49));
+    let request = http::Request::post(format!("http://{}/gateway/openai/v1/models", rig.address))
+        .header("authorization", format!("Bearer {unknown}"))
+        .body(http_body_util::Full::default())
+        .unwrap();
+    assert_eq!(rig.send(request).await.status(), 401);
+    let told = rig.refusals.0.lock().clone();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].address, Some(std::net::Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(told[0].token_id, None);
+    assert!(told[0].detail.is_some());
+}

@@ -23,7 +23,7 @@ use diamond_domain::{
 use diamond_gateway::{Gateway, GatewayParts, GatewaySettings};
 use diamond_keyring::{KeyEntry, KeyRepair, Keyring, RepairError};
 use diamond_pricing::Catalog;
-use diamond_usage::{EventSink, SinkError, Verdict};
+use diamond_usage::{AuditDraft, EventSink, RefusalSink, SinkError, Verdict};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
@@ -357,6 +357,16 @@ impl Alarms {
     }
 }
 
+/// Remembers who was refused.
+#[derive(Default)]
+pub struct Refusals(pub Mutex<Vec<AuditDraft>>);
+
+impl RefusalSink for Refusals {
+    fn refused(&self, draft: AuditDraft) {
+        self.0.lock().push(draft);
+    }
+}
+
 impl AlarmSink for Alarms {
     fn raise(&self, alarm: Alarm) {
         self.0.lock().push(alarm);
@@ -400,6 +410,7 @@ pub struct Rig {
     pub provider: Provider,
     pub sink: Arc<Sink>,
     pub alarms: Arc<Alarms>,
+    pub refusals: Arc<Refusals>,
     pub repair: Arc<Repair>,
     pub keyring: Arc<Keyring>,
     pub admission: Arc<Admission>,
@@ -476,6 +487,7 @@ impl Rig {
             may: AtomicBool::new(true),
             asked: AtomicUsize::new(0),
         });
+        let refusals = Arc::new(Refusals::default());
         let (sink, alarms) = (Arc::new(Sink::new()), Arc::new(Alarms::default()));
         let tasks = TaskTracker::new();
         settings.upstreams.insert(service(), base);
@@ -487,6 +499,7 @@ impl Rig {
             providers: diamond_providers::all(),
             clock: clock.clone(),
             alarms: alarms.clone(),
+            refusals: refusals.clone(),
             repair: repair.clone(),
             tasks: tasks.clone(),
             settings,
@@ -515,6 +528,7 @@ impl Rig {
             provider,
             sink,
             alarms,
+            refusals,
             repair,
             keyring,
             admission,

@@ -250,7 +250,17 @@ fn is_ours(name: &str) -> bool {
             digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit())
         })
     };
-    name == NODE || name == DATABASE || ["audit", "events", "users"].into_iter().any(segment)
+    // An audit chain after the first has a folder of its own, with a word about what it follows.
+    let chain = name.strip_prefix("audit/chain-").and_then(|rest| {
+        let (number, file) = rest.split_once('/')?;
+        let digits = (1..=9).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| (format!("audit/chain-{number}"), file))
+    });
+    let of_chain = |(folder, file): (String, &str)| file == "follows.json" || segment(&folder);
+    name == NODE
+        || name == DATABASE
+        || ["audit", "events", "users"].into_iter().any(segment)
+        || chain.is_some_and(of_chain)
 }
 
 fn small(content: &mut impl Read, bytes: u64) -> anyhow::Result<Vec<u8>> {

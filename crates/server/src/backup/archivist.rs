@@ -14,8 +14,8 @@ use bytes::{Bytes, BytesMut};
 use diamond_app::{BackupError, BackupStream, Backups};
 use diamond_db::{Db, Dump};
 use diamond_domain::{Clock, InstallationId, NodeId};
-use diamond_journal::{JournalError, SegmentCopy};
-use diamond_usage::{AuditSink as _, JournalAuditSink, UsageCopies, UsageJournal};
+use diamond_journal::JournalError;
+use diamond_usage::{AuditCopy, AuditSink as _, JournalAuditSink, UsageCopies, UsageJournal};
 use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
@@ -45,7 +45,7 @@ struct Moment {
     node: Vec<u8>,
     rows: File,
     rows_bytes: u64,
-    audit: Vec<SegmentCopy>,
+    audit: Vec<AuditCopy>,
     usage: UsageCopies,
     counts: Counts,
 }
@@ -139,11 +139,11 @@ impl Moment {
         let mut writer = Writer::begin(out, self.head)?;
         writer.add(archive::NODE, self.node.len() as u64, self.node.as_slice())?;
         writer.add(archive::DATABASE, self.rows_bytes, self.rows)?;
-        let journals = [
-            ("audit", self.audit),
-            ("events", self.usage.events),
-            ("users", self.usage.users),
-        ];
+        for copy in self.audit {
+            let name = format!("audit/{}", copy.name());
+            writer.add(&name, copy.bytes(), copy)?;
+        }
+        let journals = [("events", self.usage.events), ("users", self.usage.users)];
         for (folder, segments) in journals {
             for segment in segments {
                 let name = format!("{folder}/{}", segment.name());

@@ -122,8 +122,11 @@ async fn begin(
         make_folder(&draft.join(journal))?;
     }
     let whole = archive::read(open(archive)?, |name, content| {
-        write_durably(&draft.join(name), content)
-            .with_context(|| format!("{name} cannot be written"))
+        let path = draft.join(name);
+        if let Some(folder) = path.parent() {
+            make_folder(folder)?;
+        }
+        write_durably(&path, content).with_context(|| format!("{name} cannot be written"))
     })?;
     ensure!(
         whole.manifest.head.schema_version <= diamond_db::dump::newest_schema_version(),
@@ -228,7 +231,7 @@ fn put_in_place(draft: &Path, folder: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(draft).context("the draft cannot be read")? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            File::open(entry.path())?.sync_all()?;
+            sync_folders(&entry.path())?;
         }
         fs::rename(entry.path(), folder.join(entry.file_name()))
             .with_context(|| format!("{} cannot be moved", entry.path().display()))?;
@@ -238,6 +241,16 @@ fn put_in_place(draft: &Path, folder: &Path) -> anyhow::Result<()> {
     File::open(folder)?.sync_all()?;
     debug_assert!(folder.join(NODE).exists(), "every archive has a node");
     Ok(())
+}
+
+fn sync_folders(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    File::open(path)?.sync_all()
 }
 
 fn described(manifest: &Manifest) -> String {

@@ -115,6 +115,16 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         u64::from(config.journal.dedup_days),
         1,
     );
+    least(
+        "audit.checkpoint_seconds",
+        config.audit.checkpoint_seconds,
+        1,
+    );
+    least(
+        "audit.witness_lag_seconds_max",
+        config.audit.witness_lag_seconds_max,
+        1,
+    );
     least("api.body_bytes_max", config.api.body_bytes_max as u64, 1024);
     least("api.timeout_seconds", config.api.timeout_seconds, 1);
     least(
@@ -213,6 +223,18 @@ pub(super) fn values(config: &Config) -> Vec<String> {
                 .into(),
         );
     }
+    let audit = &config.audit;
+    let witnessed = set(&audit.witness_file) || !audit.witness_url.is_empty();
+    if (audit.witness_required || audit.witness_before_reveal) && !witnessed {
+        faults.push(
+            "`audit.witness_required` and `audit.witness_before_reveal` need a witness: set \
+             `audit.witness_file` or `audit.witness_url`"
+                .into(),
+        );
+    }
+    if !audit.witness_url.is_empty() && !is_private_url(&audit.witness_url) {
+        faults.push("`audit.witness_url` must be https://, or http:// on this machine".into());
+    }
     for (service, section) in &config.services {
         let url = section.base_url.parse::<hyper::Uri>();
         if let Ok(url) = &url
@@ -245,4 +267,17 @@ pub(super) fn values(config: &Config) -> Vec<String> {
 fn is_this_machine(host: &str) -> bool {
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether what is sent there stays between the two ends.
+fn is_private_url(url: &str) -> bool {
+    let Ok(url) = url.parse::<hyper::Uri>() else {
+        return false;
+    };
+    let local = url.host().is_some_and(is_this_machine);
+    match url.scheme_str() {
+        Some("https") => url.host().is_some(),
+        Some("http") => local,
+        _ => false,
+    }
 }

@@ -24,6 +24,8 @@ pub struct Config {
     pub secrets: SecretsSection,
     /// `[journal]`
     pub journal: JournalSection,
+    /// `[audit]`
+    pub audit: AuditSection,
     /// `[api]`
     pub api: ApiSection,
     /// `[gateway]`
@@ -158,6 +160,18 @@ pub struct JournalSection {
     pub segment_bytes: u64,
     pub reserve_bytes: u64,
     pub dedup_days: u32,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct AuditSection {
+    pub checkpoint_seconds: u64,
+    pub witness_file: PathBuf,
+    pub witness_url: String,
+    pub witness_required: bool,
+    pub witness_lag_seconds_max: u64,
+    pub witness_before_reveal: bool,
 }
 
 /// `[api]`

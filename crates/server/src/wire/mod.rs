@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use diamond_admission::Admission;
 use diamond_api::{ApiSettings, ApiState, MetricsHandle};
 use diamond_app::{
-    AlarmRecorder, App, AppParts, FirstStart, Outbound, Snapshot, SnapshotRepair, bootstrap,
+    AlarmRecorder, App, AppParts, FirstStart, Outbound, RefusalRecorder, Snapshot, SnapshotRepair,
+    Witnesses, bootstrap,
 };
 use diamond_db::Db;
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, ServiceId, SystemClock};
@@ -30,11 +31,13 @@ use crate::{
     hardening::Hardening,
 };
 pub(crate) use seal::open_secrets;
-use settings::{app_settings, extra_authorities, gateway_settings};
-use stores::{open_catalog, open_database, open_journal};
+use settings::{app_settings, extra_authorities, gateway_settings, witness_settings};
+use stores::{open_catalog, open_database, open_journal, open_witnesses};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
+/// What the key that signs its checkpoints is derived for.
+const CHECKPOINT_KEY: &str = "audit checkpoint";
 
 /// What the key is derived for by which an installation knows its backups.
 pub(crate) const BACKUP_KEY: &str = "backup";
@@ -112,6 +115,23 @@ pub(crate) async fn open(
         .map(|(service, section)| (service.clone(), section.base_url.clone()))
         .collect();
     let authorities = extra_authorities(config)?;
+    let signer = || {
+        diamond_secrets::SigningKey::from_seed(&secrets.derive(CHECKPOINT_KEY))
+            .context("the key that signs checkpoints cannot be made")
+    };
+    let witnesses = Witnesses::new(
+        installation,
+        node,
+        signer()?,
+        witness_settings(&config.audit),
+        open_witnesses(&config.audit, &folder, signer, &authorities)?,
+    );
+    let refusals = RefusalRecorder::new(
+        audit.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&alarms),
+        tasks.clone(),
+    );
     let gateway_parts = GatewayParts {
         admission: Arc::clone(&admission),
         keyring: Arc::clone(&keyring),
@@ -120,6 +140,7 @@ pub(crate) async fn open(
         providers: providers.clone(),
         clock: Arc::clone(&clock),
         alarms: alarms.clone(),
+        refusals: Arc::new(refusals.clone()),
         repair: Arc::new(SnapshotRepair::new(
             Arc::clone(&snapshot),
             Arc::clone(&keyring),
@@ -163,6 +184,8 @@ pub(crate) async fn open(
         sink: journal.clone(),
         reader: Arc::new(ScanLedger::new(Arc::clone(&journal))),
         audit: audit.clone(),
+        witnesses,
+        refusals,
         node,
         catalog,
         providers,

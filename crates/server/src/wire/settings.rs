@@ -3,13 +3,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context as _;
-use diamond_app::AppSettings;
+use diamond_app::{AppSettings, WitnessSettings};
 use diamond_billing::{BasisPoints, Overheads};
 use diamond_domain::ServiceId;
 use diamond_gateway::GatewaySettings;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::config::{Config, days};
+use crate::config::{AuditSection, Config, days};
 
 pub(super) fn gateway_settings(
     config: &Config,
@@ -66,4 +66,13 @@ pub(super) fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {
             )?,
         },
     })
+}
+
+pub(super) const fn witness_settings(section: &AuditSection) -> WitnessSettings {
+    WitnessSettings {
+        every: Duration::from_secs(section.checkpoint_seconds),
+        required: section.witness_required,
+        lag_max: Duration::from_secs(section.witness_lag_seconds_max),
+        before_reveal: section.witness_before_reveal,
+    }
 }

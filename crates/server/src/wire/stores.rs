@@ -3,14 +3,19 @@
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use diamond_app::WebhookWitness;
 use diamond_db::Db;
 use diamond_domain::Clock;
 use diamond_journal::{Disk, JournalOptions};
 use diamond_pricing::Catalog;
-use diamond_usage::{RecoveredCalls, UsageJournal, UsageJournalOptions};
+use diamond_secrets::SigningKey;
+use diamond_usage::{RecoveredCalls, UsageJournal, UsageJournalOptions, Witness, WitnessFile};
 use jiff::SignedDuration;
 
-use crate::{config::Config, folder::DATABASE};
+use crate::{
+    config::{AuditSection, Config},
+    folder::DATABASE,
+};
 
 pub(super) async fn open_journal(
     config: &Config,
@@ -56,4 +61,31 @@ pub(super) fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
     catalog
         .with_overrides(&text)
         .with_context(|| format!("the price file {} cannot be used", path.display()))
+}
+
+/// Who keeps checkpoints of the audit chain besides us.
+pub(super) fn open_witnesses(
+    section: &AuditSection,
+    folder: &Path,
+    signer: impl Fn() -> anyhow::Result<SigningKey>,
+    authorities: &[impl AsRef<[u8]>],
+) -> anyhow::Result<Vec<Arc<dyn Witness>>> {
+    let mut witnesses: Vec<Arc<dyn Witness>> = Vec::new();
+    if !section.witness_file.as_os_str().is_empty() {
+        let path = std::path::absolute(&section.witness_file)
+            .context("`audit.witness_file` has no absolute path")?;
+        let file = WitnessFile::new(path);
+        if file.shares_volume_with(folder).unwrap_or(false) {
+            tracing::warn!(
+                "`audit.witness_file` is on the volume of the data folder: whoever can change the \
+                 one can change the other; put it elsewhere"
+            );
+        }
+        witnesses.push(Arc::new(file));
+    }
+    if !section.witness_url.is_empty() {
+        let webhook = WebhookWitness::new(section.witness_url.clone(), signer()?, authorities);
+        witnesses.push(Arc::new(webhook.context("no client for the witness")?));
+    }
+    Ok(witnesses)
 }

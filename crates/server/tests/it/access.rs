@@ -161,10 +161,50 @@ fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'stat
         ),
         ("list_audit", case("/api/audit?tenantId=own", None)),
         (
+            "report_incident",
+            case("/api/incidents?service=openai&tenantId=own&version=1", None),
+        ),
+        (
+            "verify_audit_checkpoints",
+            case("/api/audit/verify", Some(json!({ "checkpoints": [] })))
+                .operators()
+                .of_caller(),
+        ),
+        (
+            "get_audit_status",
+            case("/api/audit/status", None).operators().of_caller(),
+        ),
+        (
+            "begin_audit_anew",
+            case("/api/audit/begin-anew", Some(json!({ "reason": "access" })))
+                .operators()
+                .of_caller(),
+        ),
+        (
             "verify_audit",
             case("/api/audit/verify", None).operators().of_caller(),
         ),
     ])
+}
+
+/// The entries of the audit chain behind a sequence, and the last one's.
+async fn audit_after(world: &World, after: u64) -> (Vec<Value>, u64) {
+    let mut entries = Vec::new();
+    let mut cursor = after;
+    loop {
+        let path = format!("/api/audit?limit=1000&cursor={cursor}");
+        let page = world
+            .operate(Method::GET, &path, Value::Null)
+            .await
+            .with(200);
+        entries.extend(page["items"].as_array().unwrap().iter().cloned());
+        if let Some(last) = entries.last() {
+            cursor = last["sequence"].as_u64().unwrap();
+        }
+        if page["nextCursor"].is_null() {
+            return (entries, cursor);
+        }
+    }
 }
 
 #[tokio::test]
@@ -239,6 +279,7 @@ async fn every_route_holds_against_everybody() {
             answer.status.as_u16()
         };
         let what = format!("{} {} ({name})", route.method, case.path);
+        let before = audit_after(&world, 0).await.1;
         assert_eq!(ask(None).await, 401, "{what} without a token");
         let nonsense = "dmd_".to_owned() + &"0".repeat(49);
         assert_eq!(ask(Some(&nonsense)).await, 401, "{what} with nonsense");
@@ -267,12 +308,37 @@ async fn every_route_holds_against_everybody() {
         } else {
             &own
         };
+        // The refusal left a trace: with which token, from where, why.
+        let (refused, before) = audit_after(&world, before).await;
+        let trace = |entry: &&Value| {
+            entry["outcome"] == "refused"
+                && entry["detail"] == "missing_scope"
+                && entry["tokenId"].is_string()
+                && entry["address"] == "127.0.0.1"
+        };
+        assert!(refused.iter().any(|e| trace(&e)), "{what}: {refused:?}");
         let status = ask(Some(right)).await;
         assert!(
             (200..300).contains(&status)
-                || (["create_tenant", "release_restore"].contains(&name) && status == 409),
+                || (["create_tenant", "release_restore", "begin_audit_anew"].contains(&name)
+                    && status == 409),
             "{what} with the right token: {status}"
         );
+        // What changes something or hands something out left one as well; a usage report is an
+        // event, which says with which token it came.
+        // `cancel_rekey` comes before there is anything to give up.
+        let leaves = route.method != Method::GET
+            && !["report_usage", "verify_audit_checkpoints", "cancel_rekey"].contains(&name)
+            && status != 409;
+        if leaves {
+            let (granted, _) = audit_after(&world, before).await;
+            assert!(
+                granted.iter().any(|entry| entry["outcome"] == "granted"
+                    && entry["tokenId"].is_string()
+                    && entry["address"] == "127.0.0.1"),
+                "{what}: {granted:?}"
+            );
+        }
     }
     assert!(
         cases.is_empty(),

@@ -30,7 +30,7 @@ async fn verify(world: &World) -> Value {
         .with(200)
 }
 
-fn last_segment(world: &World) -> std::path::PathBuf {
+pub fn last_segment(world: &World) -> std::path::PathBuf {
     let mut segments: Vec<_> = std::fs::read_dir(world.data().join("audit"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -424,3 +424,47 @@ async fn a_backup_that_breaks_off_leaves_no_file() {
     assert_eq!(refused.status.code(), Some(6));
     assert!(names_in(kept.path()).is_empty());
 }
+
+#[tokio::test]
+async fn a_chain_that_was_kept_as_evidence_comes_back_with_the_one_after_it() {
+    let mut world = World::start().await;
+    world.tenant("zaxon").await;
+    world.server.terminate();
+    assert!(world.server.wait().success());
+    let segment = crate::audit::last_segment(&world);
+    let length = fs::metadata(&segment).unwrap().len();
+    let file = fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    file.set_len(length - 40).unwrap();
+    world.start_server_again().await;
+    world
+        .operate(
+            Method::POST,
+            "/api/audit/begin-anew",
+            json!({ "reason": "a bad copy" }),
+        )
+        .await
+        .with(201);
+    world.tenant("coaching").await;
+    let kept = tempfile::tempdir().unwrap();
+    let archive = kept.path().join("backup.tar");
+    assert!(take(&world, &archive).status.success());
+    world.server.kill();
+    world.server.wait();
+    let (_dir, folder) = with_key_of(&world.data());
+    let (status, said) = restore(&archive, &folder, &[]);
+    assert_eq!(status, Some(0), "{said}");
+    fs::remove_dir_all(world.data()).unwrap();
+    fs::rename(&folder, world.data()).unwrap();
+    world.start_server_again().await;
+    let told = world
+        .operate(Method::GET, "/api/audit/status", Value::Null)
+        .await
+        .with(200);
+    assert_eq!(told["chain"], 2, "{told}");
+    assert_eq!(told["earlier"][0]["intact"], true, "{told}");
+    let verdict = world
+        .operate(Method::GET, "/api/audit/verify", Value::Null)
+        .await
+        .with(200);
+    assert_eq!(verdict["ok"], true, "{verdict}");
+}

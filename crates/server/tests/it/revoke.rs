@@ -95,7 +95,7 @@ async fn cut_events(world: &World, tenant: &str, count: usize) {
 }
 
 /// The id of the newest token of a tenant.
-async fn newest_token(world: &World, tenant: &str) -> String {
+pub async fn newest_token(world: &World, tenant: &str) -> String {
     let path = format!("/api/tokens?tenantId={tenant}&limit=1000");
     let tokens = world
         .operate(Method::GET, &path, Value::Null)

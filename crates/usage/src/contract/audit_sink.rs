@@ -38,6 +38,7 @@ fn draft(number: u64) -> AuditDraft {
         version: Some(SecretVersion::FIRST),
         purpose: Some("a test".to_owned()),
         detail: None,
+        count: None,
     }
 }
 

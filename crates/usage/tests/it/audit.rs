@@ -34,6 +34,7 @@ fn draft(number: u128) -> AuditDraft {
         version: None,
         purpose: None,
         detail: None,
+        count: None,
     }
 }
 

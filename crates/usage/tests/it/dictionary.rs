@@ -66,6 +66,7 @@ async fn an_erased_name_is_in_no_file() {
         version: None,
         purpose: None,
         detail: None,
+        count: None,
     };
     audit.record(draft).await.unwrap();
 
