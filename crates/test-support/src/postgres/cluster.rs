@@ -216,7 +216,8 @@ pub(super) async fn answers(url: &str, folder: &Path) -> bool {
         }
         // A client that comes too early is a FATAL of its own.
         let mut fatal = log.lines().filter(|line| line.contains("FATAL"));
-        let failed = fatal.any(|line| !line.contains("the database system is starting up"));
+        // (It says "starting up", "not yet accepting connections" or "in recovery mode".)
+        let failed = fatal.any(|line| !line.contains("the database system is"));
         assert!(
             tokio::time::Instant::now() < deadline && !failed,
             "PostgreSQL does not start:\n{log}"
