@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use diamond_domain::ServiceId;
-use diamond_providers::{HeaderText, OutboundRequest};
+use diamond_providers::{Answer, HeaderText, OutboundRequest};
 
 /// The most of an answer that is read: management answers are small.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -40,6 +40,35 @@ pub enum OutboundError {
     Request(ServiceId),
 }
 
+/// A whole answer. Its body may hold a key: it is wiped when it is let go.
+pub struct ProviderAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body.
+    pub body: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl ProviderAnswer {
+    /// The answer as an adapter reads it.
+    #[must_use]
+    pub fn at(&self, now: jiff::Timestamp) -> Answer<'_> {
+        Answer {
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
+            now,
+        }
+    }
+}
+
+impl std::fmt::Debug for ProviderAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ProviderAnswer({})", self.status)
+    }
+}
+
 /// A client for the services' management APIs.
 #[derive(Debug, Clone)]
 pub struct Outbound {
@@ -71,7 +100,7 @@ impl Outbound {
         Ok(Self { client, addresses })
     }
 
-    /// Sends the request and reads the answer: status and body.
+    /// Sends the request and reads the answer to its end.
     ///
     /// # Errors
     /// [`OutboundError`] when there is no complete answer.
@@ -79,7 +108,7 @@ impl Outbound {
         &self,
         service: &ServiceId,
         request: OutboundRequest,
-    ) -> Result<(u16, Vec<u8>), OutboundError> {
+    ) -> Result<ProviderAnswer, OutboundError> {
         let address = self
             .addresses
             .get(service)
@@ -104,7 +133,7 @@ impl Outbound {
             }
         };
         let mut answer = builder.send().await.map_err(unreachable)?;
-        let status = answer.status().as_u16();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
@@ -112,7 +141,11 @@ impl Outbound {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((status, body))
+        Ok(ProviderAnswer {
+            status,
+            headers,
+            body: body.into(),
+        })
     }
 }
 

@@ -43,6 +43,22 @@ pub enum AlarmCode {
     UpstreamUntrusted,
     /// A node lacks a master key that the store needs or will need.
     MasterKeyMissing,
+    /// A provider knows a key and does not let it in from here.
+    BlockedKey,
+    /// A key could not be rotated.
+    RotationFailed,
+    /// A rotation waits until a person brings a key.
+    RotationWaiting,
+    /// An old key was ended although not everybody had let go of it.
+    DrainForced,
+    /// A key could not be ended at its provider.
+    RevokeFailed,
+    /// A service's keys are not replaced any more until it works again.
+    RotationBreakerOpen,
+    /// A provider lists a key that nobody here knows.
+    UnknownProviderKey,
+    /// A provider's cap is nearly reached.
+    ProviderCapacity,
 }
 
 impl AlarmCode {
@@ -68,6 +84,14 @@ impl AlarmCode {
             Self::TlsCertificateExpiring => "tls_certificate_expiring",
             Self::UpstreamUntrusted => "upstream_untrusted",
             Self::MasterKeyMissing => "master_key_missing",
+            Self::BlockedKey => "blocked_key",
+            Self::RotationFailed => "rotation_failed",
+            Self::RotationWaiting => "rotation_waiting",
+            Self::DrainForced => "drain_forced",
+            Self::RevokeFailed => "revoke_failed",
+            Self::RotationBreakerOpen => "rotation_breaker_open",
+            Self::UnknownProviderKey => "unknown_provider_key",
+            Self::ProviderCapacity => "provider_capacity",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diamond_admission::{ReserveRequest, TenantAccess};
 use diamond_domain::{CallOutcome, Money};
 use diamond_keyring::{NoKey, PinnedKey};
-use diamond_providers::{AnswerKind, Fault};
+use diamond_providers::{Answer, AnswerKind, Fault};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 
 use crate::{
@@ -83,10 +83,12 @@ pub(crate) async fn carry(
             error = ErrorAnswer::read(inner, response) => error,
         };
         call.add_response_bytes(error.bytes());
-        let verdict =
-            context
-                .provider
-                .classify_failure(error.status(), error.headers(), &error.text());
+        let verdict = context.provider.classify_failure(&Answer {
+            status: error.status(),
+            headers: error.headers(),
+            body: &error.text(),
+            now: inner.clock.now(),
+        });
         let dead = inner.judge(&key, &verdict);
         call.close_failed()
             .await

@@ -17,17 +17,23 @@ impl Inner {
         let now = self.clock.now();
         let health =
             match verdict {
-                KeyVerdict::Valid | KeyVerdict::ValidWithoutScope => KeyHealth::Ok,
-                KeyVerdict::Unclear { .. } => return false,
-                KeyVerdict::Limited { retry_after } => {
-                    let pause = retry_after
-                        .and_then(|pause| SignedDuration::try_from(pause).ok())
-                        .unwrap_or(LIMITED_PAUSE);
-                    KeyHealth::Limited {
-                        until: later(now, pause),
-                    }
+                KeyVerdict::Valid
+                | KeyVerdict::MissingScope { .. }
+                | KeyVerdict::BadRequest { .. } => KeyHealth::Ok,
+                KeyVerdict::Unclear { .. }
+                | KeyVerdict::Overloaded { .. }
+                | KeyVerdict::Crowded { .. } => return false,
+                KeyVerdict::Blocked { reason } => {
+                    self.raise_about(key, AlarmCode::BlockedKey, &format!(
+                    "The provider says `{reason}`: it knows the key and does not let it in. Its \
+                     account, country or list of addresses has to be changed there."
+                ));
+                    return false;
                 }
-                KeyVerdict::Exhausted { reason } => {
+                KeyVerdict::Limited { until, .. } => KeyHealth::Limited {
+                    until: until.unwrap_or_else(|| later(now, LIMITED_PAUSE)),
+                },
+                KeyVerdict::Exhausted { reason, until, .. } => {
                     self.raise_about(key, AlarmCode::ExhaustedKey, &format!(
                     "The provider says `{reason}`: the account behind the key has no credit or \
                      quota left. Add credit or raise its limit there."
@@ -35,7 +41,7 @@ impl Inner {
                     let pause = SignedDuration::try_from(self.settings.exhausted_pause)
                         .unwrap_or(LIMITED_PAUSE);
                     KeyHealth::Exhausted {
-                        until: later(now, pause),
+                        until: until.unwrap_or_else(|| later(now, pause)),
                     }
                 }
                 KeyVerdict::Invalid { reason } => {

@@ -4,11 +4,15 @@
 //! with the same files: `routes` (what each path is and how it is metered), `request` (what is
 //! read from a request, what is changed in it), `usage` (the provider's count in our meters),
 //! `stream` (the answer's meter), `errors` (what a failure says about the key; our own errors in
-//! the provider's shape), `keys` (where the credential stands, how it is proved). The files beside
+//! the provider's shape), `keys` (where the credential stands, how it is proved), `describe` (what it
+//! is and can do), `manage` (its management API). The files beside
 //! the folders are the notations that services share: JSON, server-sent events, multipart, WAV.
 
+mod answer;
+mod descriptor;
 mod failure;
 mod json;
+mod management;
 mod meter;
 mod multipart;
 mod openai;
@@ -17,12 +21,19 @@ mod provider;
 mod registry;
 mod request;
 mod route;
+mod short_lived;
 mod sse;
 mod verdict;
 mod wav;
 
+pub use answer::Answer;
+pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
 pub use failure::{ErrorAnswer, Fault, OwnError};
 pub use json::{Found, JsonScan, Pattern, decimal_seconds_to_milliseconds};
+pub use management::{
+    Ask, Capacity, Effect, KeyManagement, ListedKey, ManagementError, MintSpec, Minted, Place,
+    ProviderKey, Step,
+};
 pub use meter::{AnswerKind, EventRole, Reading, ReadingBasis, ResponseMeter};
 pub use multipart::{MultipartScan, boundary_of};
 pub use openai::OpenAi;
@@ -31,8 +42,9 @@ pub use provider::{ModelLimits, Provider, UnusableKey};
 pub use registry::{Registry, all};
 pub use request::RequestFacts;
 pub use route::{BodyKind, Classified, Metering, RefusedRoute, Route};
+pub use short_lived::{ShortLived, ShortLivedSpec};
 pub use sse::{SseEvent, SseScan};
-pub use verdict::KeyVerdict;
+pub use verdict::{KeyVerdict, LimitScope};
 pub use wav::WavHead;
 
 /// Every service that is built in: a line each.

@@ -5,14 +5,18 @@ use diamond_domain::{Quantities, SecretValue, ServiceId};
 use http::{HeaderMap, Method};
 
 use crate::{
-    AnswerKind, Classified, ErrorAnswer, KeyVerdict, MultipartScan, OutboundRequest, OwnError,
-    RequestFacts, ResponseMeter, Route,
+    Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
+    ManagementError, MultipartScan, OutboundRequest, OwnError, RequestFacts, ResponseMeter, Route,
+    ShortLived, ShortLivedSpec, Step,
 };
 
 /// An AI service. Pure: it builds requests and reads answers, someone else sends bytes.
 pub trait Provider: Send + Sync {
     /// Which service it is.
     fn service(&self) -> &ServiceId;
+
+    /// What it is and what it can do.
+    fn descriptor(&self) -> &Descriptor;
 
     /// What a method and path (beginning with `/`, without query) are. Every path has a class.
     fn classify(&self, method: &Method, path: &str) -> Classified;
@@ -54,7 +58,7 @@ pub trait Provider: Send + Sync {
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str>;
 
     /// What a failed answer says about the key: decided on status, headers and code together.
-    fn classify_failure(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> KeyVerdict;
+    fn classify_failure(&self, answer: &Answer<'_>) -> KeyVerdict;
 
     /// An error of ours in the provider's shape.
     fn own_error(&self, error: &OwnError) -> ErrorAnswer;
@@ -63,7 +67,33 @@ pub trait Provider: Send + Sync {
     fn validation(&self, key: &SecretValue) -> Option<OutboundRequest>;
 
     /// Reads the answer to [`Provider::validation`].
-    fn read_validation(&self, status: u16, body: &[u8]) -> KeyVerdict;
+    fn read_validation(&self, answer: &Answer<'_>) -> KeyVerdict {
+        if answer.is_success() {
+            KeyVerdict::Valid
+        } else {
+            self.classify_failure(answer)
+        }
+    }
+
+    /// Its management API; `None` when it has none that could do anything for keys.
+    fn management(&self) -> Option<&dyn KeyManagement> {
+        None
+    }
+
+    /// Exchanges a key for a token that ends soon.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotPossible`] where the service has no such tokens, or not of this kind.
+    fn short_lived(
+        &self,
+        key: &SecretValue,
+        spec: &ShortLivedSpec,
+    ) -> Result<Step<ShortLived>, ManagementError> {
+        let _ = (key, spec);
+        Err(ManagementError::NotPossible {
+            reason: "this service has no short-lived tokens",
+        })
+    }
 }
 
 /// The key has characters that cannot stand in a header.

@@ -171,7 +171,7 @@ impl App {
             return Ok(KeyHealth::Ok);
         };
         let unreachable = "or put the key with validation switched off";
-        let (status, body) = parts.outbound.send(service, request).await.map_err(|error| {
+        let answer = parts.outbound.send(service, request).await.map_err(|error| {
             let (code, why) = match &error {
                 OutboundError::Untrusted { .. } => (
                     "upstream_untrusted",
@@ -188,24 +188,45 @@ impl App {
         })?;
         let now = parts.clock.now();
         let until = |wait| crate::tokens::lifetime_end(now, wait);
-        match provider.read_validation(status, &body) {
-            KeyVerdict::Valid | KeyVerdict::ValidWithoutScope => Ok(KeyHealth::Ok),
-            KeyVerdict::Limited { retry_after } => Ok(KeyHealth::Limited {
-                until: until(retry_after.unwrap_or(LIMITED_FOR)),
+        match provider.read_validation(&answer.at(now)) {
+            KeyVerdict::Valid | KeyVerdict::MissingScope { .. } | KeyVerdict::Crowded { .. } => {
+                Ok(KeyHealth::Ok)
+            }
+            KeyVerdict::Limited { until: named, .. } => Ok(KeyHealth::Limited {
+                until: named.unwrap_or_else(|| until(LIMITED_FOR)),
             }),
-            KeyVerdict::Exhausted { .. } => Ok(KeyHealth::Exhausted {
-                until: until(EXHAUSTED_FOR),
+            KeyVerdict::Exhausted { until: named, .. } => Ok(KeyHealth::Exhausted {
+                until: named.unwrap_or_else(|| until(EXHAUSTED_FOR)),
             }),
+            KeyVerdict::Blocked { reason } => Err(AppError::new(
+                AppErrorKind::Unprocessable,
+                "key_blocked",
+                format!(
+                    "{service} knows this key and does not let it in from here: {reason}. Its \
+                     account, country or list of addresses has to be changed there"
+                ),
+            )),
             KeyVerdict::Invalid { reason } => Err(AppError::new(
                 AppErrorKind::Unprocessable,
                 "key_rejected",
                 format!("{service} refuses this key: {reason}"),
             )),
-            KeyVerdict::Unclear { reason } => Err(AppError::unavailable(
+            KeyVerdict::Overloaded { .. } => Err(AppError::unavailable(
                 "provider_unclear",
-                format!("{service} did not say whether the key works: try again, {unreachable}"),
-                reason,
+                format!(
+                    "{service} is overloaded and did not say whether the key works: try again, {unreachable}"
+                ),
+                "overloaded".to_owned(),
             )),
+            KeyVerdict::BadRequest { reason } | KeyVerdict::Unclear { reason } => {
+                Err(AppError::unavailable(
+                    "provider_unclear",
+                    format!(
+                        "{service} did not say whether the key works: try again, {unreachable}"
+                    ),
+                    reason,
+                ))
+            }
         }
     }
 }

@@ -1,12 +1,9 @@
 //! What OpenAI's failures say about the key, and our own errors in its shape.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderMap, header::RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorAnswer, Fault, KeyVerdict, OwnError};
+use crate::{Answer, ErrorAnswer, Fault, KeyVerdict, LimitScope, OwnError};
 
 #[derive(Deserialize, Default)]
 struct ErrorBody {
@@ -23,17 +20,23 @@ struct ErrorObject {
     message: Option<String>,
 }
 
-/// Codes that mean that an account has no money or quota left, whatever the status.
-const EXHAUSTED: [&str; 5] = [
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-    "project_spend_limit_exceeded",
+/// Codes that mean that money or quota is used up, whatever the status, and how far that reaches.
+const EXHAUSTED: [(&str, LimitScope); 5] = [
+    ("insufficient_quota", LimitScope::Organization),
+    ("credit_balance_exhausted", LimitScope::Organization),
+    (
+        "organization_spend_limit_exceeded",
+        LimitScope::Organization,
+    ),
+    (
+        "organization_usage_limit_exceeded",
+        LimitScope::Organization,
+    ),
+    ("project_spend_limit_exceeded", LimitScope::Project),
 ];
 
-pub(super) fn classify_failure(status: u16, headers: &HeaderMap, body: &[u8]) -> KeyVerdict {
-    let error = serde_json::from_slice::<ErrorBody>(body)
+pub(super) fn classify_failure(answer: &Answer<'_>) -> KeyVerdict {
+    let error = serde_json::from_slice::<ErrorBody>(answer.body)
         .unwrap_or_default()
         .error;
     let code = error
@@ -45,52 +48,55 @@ pub(super) fn classify_failure(status: u16, headers: &HeaderMap, body: &[u8]) ->
     let message = error.message.as_deref().unwrap_or("");
     // Seen with 401 and with 403; the key is known and may do other things.
     if message.contains("Missing scopes") {
-        return KeyVerdict::ValidWithoutScope;
-    }
-    if EXHAUSTED.contains(&code) {
-        return KeyVerdict::Exhausted {
-            reason: code.to_owned(),
+        return KeyVerdict::MissingScope {
+            reason: "Missing scopes".to_owned(),
         };
     }
-    match (status, code) {
+    let exhausted = EXHAUSTED.iter().find(|(known, _)| *known == code);
+    if let Some((_, scope)) = exhausted {
+        return KeyVerdict::Exhausted {
+            reason: code.to_owned(),
+            until: None,
+            scope: *scope,
+        };
+    }
+    match (answer.status, code) {
         (401, "invalid_api_key" | "account_deactivated") => KeyVerdict::Invalid {
             reason: code.to_owned(),
         },
-        (429, "rate_limit_exceeded" | "slow_down") => limited(headers),
         // `type` says insufficient_quota for every kind of limit; alone it decides only when
         // there is no code.
         (429, "") if kind == "insufficient_quota" => KeyVerdict::Exhausted {
             reason: kind.to_owned(),
+            until: None,
+            scope: LimitScope::Organization,
         },
-        (429, _) => limited(headers),
-        (503, _) => limited(headers),
+        // Rates are counted by project and model within the organisation.
+        (429, _) => KeyVerdict::Limited {
+            until: answer.retry_after(),
+            scope: LimitScope::Project,
+        },
+        (500 | 502 | 503 | 504, _) => KeyVerdict::Overloaded {
+            until: answer.retry_after(),
+        },
         (200..=299, _) => KeyVerdict::Valid,
         // The key was recognised before these could be said.
-        (400 | 404 | 409 | 413 | 422, _) => KeyVerdict::Unclear {
-            reason: format!("status {status} speaks of the request, not of the key"),
+        (400 | 404 | 409 | 413 | 415 | 422, _) => KeyVerdict::BadRequest {
+            reason: format!("status {} {code}", answer.status)
+                .trim_end()
+                .to_owned(),
         },
-        (401 | 403, _) => KeyVerdict::Unclear {
+        (401 | 403, code) if !code.is_empty() || !message.is_empty() => KeyVerdict::Blocked {
             // An address that is not allowed, a country, a member who left: not the key's end.
-            reason: format!("status {status}, code `{code}`"),
+            reason: if code.is_empty() {
+                format!("status {}", answer.status)
+            } else {
+                code.to_owned()
+            },
         },
         _ => KeyVerdict::Unclear {
-            reason: format!("status {status}"),
+            reason: format!("status {}", answer.status),
         },
-    }
-}
-
-fn limited(headers: &HeaderMap) -> KeyVerdict {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let milliseconds = text("retry-after-ms")
-        .and_then(|value| value.trim().parse().ok())
-        .map(Duration::from_millis);
-    let seconds = || {
-        text(RETRY_AFTER.as_str())
-            .and_then(|value| value.trim().parse().ok())
-            .map(Duration::from_secs)
-    };
-    KeyVerdict::Limited {
-        retry_after: milliseconds.or_else(seconds),
     }
 }
 
@@ -154,18 +160,26 @@ pub(super) fn own_error(error: &OwnError) -> ErrorAnswer {
 mod tests {
     use super::*;
 
+    fn verdict(status: u16, body: &str) -> KeyVerdict {
+        classify_failure(&Answer {
+            status,
+            headers: &http::HeaderMap::new(),
+            body: body.as_bytes(),
+            now: jiff::Timestamp::UNIX_EPOCH,
+        })
+    }
+
     #[test]
     fn the_code_decides_never_the_status_alone() {
-        let headers = HeaderMap::new();
-        let verdict = |status, body: &str| classify_failure(status, &headers, body.as_bytes());
         let with_code = |code: &str| {
             format!(r#"{{"error":{{"message":"m","type":"insufficient_quota","code":"{code}"}}}}"#)
         };
-        for code in EXHAUSTED {
-            assert!(matches!(
-                verdict(429, &with_code(code)),
-                KeyVerdict::Exhausted { .. }
-            ));
+        for (code, expected) in EXHAUSTED {
+            let found = verdict(429, &with_code(code));
+            assert!(
+                matches!(found, KeyVerdict::Exhausted { scope, .. } if scope == expected),
+                "{code}"
+            );
         }
         for code in ["rate_limit_exceeded", "slow_down"] {
             assert!(matches!(
@@ -175,7 +189,10 @@ mod tests {
         }
         let scopes = include_str!("../../fixtures/openai/error_missing_scopes.json");
         for status in [401, 403] {
-            assert_eq!(verdict(status, scopes), KeyVerdict::ValidWithoutScope);
+            assert!(matches!(
+                verdict(status, scopes),
+                KeyVerdict::MissingScope { .. }
+            ));
         }
         let invalid = include_str!("../../fixtures/openai/error_invalid_api_key.json");
         assert!(matches!(verdict(401, invalid), KeyVerdict::Invalid { .. }));
@@ -185,27 +202,25 @@ mod tests {
                 r#"{"error":{"message":"Your IP is not authorized","code":"ip_not_authorized"}}"#,
             ),
             (403, r#"{"error":{"message":"Country not supported"}}"#),
-            (401, "a proxy's page"),
-            (500, "{}"),
         ] {
             assert!(
-                matches!(verdict(status, body), KeyVerdict::Unclear { .. }),
+                matches!(verdict(status, body), KeyVerdict::Blocked { .. }),
                 "{body}"
             );
         }
-    }
-
-    #[test]
-    fn the_pause_is_read_from_the_headers() {
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", "20".parse().unwrap());
-        let body = br#"{"error":{"code":"rate_limit_exceeded"}}"#;
-        let pause = |headers: &HeaderMap| classify_failure(429, headers, body);
-        let after = |retry_after| KeyVerdict::Limited { retry_after };
-        assert_eq!(pause(&headers), after(Some(Duration::from_secs(20))));
-        headers.insert("retry-after-ms", "150".parse().unwrap());
-        assert_eq!(pause(&headers), after(Some(Duration::from_millis(150))));
-        assert_eq!(pause(&HeaderMap::new()), after(None));
+        assert!(matches!(
+            verdict(401, "a proxy's page"),
+            KeyVerdict::Unclear { .. }
+        ));
+        let overloaded = r#"{"error":{"code":"server_is_overloaded"}}"#;
+        assert!(matches!(
+            verdict(503, overloaded),
+            KeyVerdict::Overloaded { until: None }
+        ));
+        assert!(matches!(
+            verdict(400, r#"{"error":{"code":"invalid_value"}}"#),
+            KeyVerdict::BadRequest { .. }
+        ));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! Facts are from its OpenAPI document (2.3.0, August 2026), the official Python package 3.54 and
 //! its pages on error codes, streaming and API keys (developers.openai.com).
 
+mod describe;
 mod errors;
 mod keys;
+mod manage;
 mod request;
 mod routes;
 mod stream;
@@ -16,14 +18,16 @@ use diamond_domain::{Quantities, SecretValue, ServiceId};
 use http::{HeaderMap, Method};
 
 use crate::{
-    AnswerKind, Classified, ErrorAnswer, KeyVerdict, ModelLimits, MultipartScan, OutboundRequest,
-    OwnError, Provider, RequestFacts, ResponseMeter, Route, UnusableKey,
+    Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
+    ManagementError, ModelLimits, MultipartScan, OutboundRequest, OwnError, Provider, RequestFacts,
+    ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, UnusableKey,
 };
 
 /// OpenAI's API.
 #[derive(Debug)]
 pub struct OpenAi {
     service: ServiceId,
+    descriptor: Descriptor,
 }
 
 impl OpenAi {
@@ -32,7 +36,10 @@ impl OpenAi {
     pub fn new() -> Self {
         #[expect(clippy::expect_used, reason = "a constant, parsed in every test")]
         let service = "openai".parse().expect("a service's name");
-        Self { service }
+        Self {
+            service,
+            descriptor: describe::descriptor(),
+        }
     }
 }
 
@@ -45,6 +52,10 @@ impl Default for OpenAi {
 impl Provider for OpenAi {
     fn service(&self) -> &ServiceId {
         &self.service
+    }
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
     }
 
     fn classify(&self, method: &Method, path: &str) -> Classified {
@@ -89,8 +100,8 @@ impl Provider for OpenAi {
         headers.get("x-request-id")?.to_str().ok()
     }
 
-    fn classify_failure(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> KeyVerdict {
-        errors::classify_failure(status, headers, body)
+    fn classify_failure(&self, answer: &Answer<'_>) -> KeyVerdict {
+        errors::classify_failure(answer)
     }
 
     fn own_error(&self, error: &OwnError) -> ErrorAnswer {
@@ -101,7 +112,15 @@ impl Provider for OpenAi {
         Some(keys::validation(key))
     }
 
-    fn read_validation(&self, status: u16, body: &[u8]) -> KeyVerdict {
-        keys::read_validation(status, body)
+    fn management(&self) -> Option<&dyn KeyManagement> {
+        Some(&manage::OpenAiManagement)
+    }
+
+    fn short_lived(
+        &self,
+        key: &SecretValue,
+        spec: &ShortLivedSpec,
+    ) -> Result<Step<ShortLived>, ManagementError> {
+        manage::short_lived(key, spec)
     }
 }
