@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    prices::{self, Tier},
+    prices::{self, Ratio, Tier},
     quantities::{Meter, Quantities},
     service::Service,
 };
@@ -23,11 +23,16 @@ pub(crate) struct Call {
     #[serde(default)]
     pub(crate) client_request_id: Option<String>,
     pub(crate) key_id: String,
+    #[serde(default)]
+    pub(crate) organization_id: String,
     pub(crate) project_id: Option<String>,
     pub(crate) operation: String,
     /// As the answer named it.
     pub(crate) model: String,
     pub(crate) service_tier: String,
+    /// What the whole call costs more or less, as a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) factor: Option<Ratio>,
     pub(crate) quantities: Quantities,
     /// When it came in, in seconds since 1970.
     pub(crate) served_at: i64,
@@ -43,7 +48,9 @@ impl Call {
     /// What it costs so far.
     pub(crate) fn cost_nanos(&self) -> u128 {
         let tier = Tier::named(&self.service_tier).unwrap_or(Tier::Default);
-        prices::find(&self.model).map_or(0, |model| model.cost_nanos(tier, &self.quantities))
+        prices::find(self.service, &self.model).map_or(0, |model| {
+            model.cost_nanos(tier, self.factor, &self.quantities)
+        })
     }
 
     fn view(&self) -> Value {

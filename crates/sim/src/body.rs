@@ -11,7 +11,9 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Sleep;
 
-use crate::{bill::Entry, encoding::StreamEncoder, quantities::Meter, recorder::Exchange};
+use crate::{
+    bill::Entry, encoding::StreamEncoder, limits::Slot, quantities::Meter, recorder::Exchange,
+};
 
 /// How long a broken connection waits so that the bytes before the break leave the machine.
 const FLUSH_BEFORE_BREAK: Duration = Duration::from_millis(20);
@@ -64,6 +66,8 @@ pub(crate) struct SimBody {
     manner: Manner,
     entry: Option<Entry>,
     exchange: Option<Arc<Exchange>>,
+    /// The place among the calls that may run at one time.
+    slot: Option<Slot>,
     sleep: Option<Pin<Box<Sleep>>>,
     delayed: bool,
     broken: bool,
@@ -84,6 +88,7 @@ impl SimBody {
             manner,
             entry,
             exchange,
+            slot: None,
             sleep: None,
             delayed: false,
             broken: false,
@@ -110,6 +115,13 @@ impl SimBody {
     /// A body that is there at once and on no bill.
     pub(crate) fn plain(bytes: impl Into<Bytes>) -> Self {
         Self::new(vec![Frame::free(bytes)], Manner::default(), None, None)
+    }
+
+    /// Keeps a place taken until the end, which may be now.
+    pub(crate) fn hold(&mut self, slot: Option<Slot>) {
+        if !self.frames.is_empty() {
+            self.slot = slot;
+        }
     }
 
     /// Bills everything that would have gone out, although nothing will.
@@ -160,6 +172,7 @@ impl SimBody {
     }
 
     fn close(&mut self) {
+        self.slot = None;
         if let Some(entry) = self.entry.take()
             && !self.manner.fails
         {
@@ -196,6 +209,7 @@ impl http_body::Body for SimBody {
             ready!(body.wait(context, FLUSH_BEFORE_BREAK));
             body.broken = true;
             body.entry = None;
+            body.slot = None;
             return Poll::Ready(Some(Err(Broken)));
         }
         if !body.manner.delay.is_zero() && !body.delayed && !body.frames.is_empty() {

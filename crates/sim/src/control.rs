@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     body::SimBody,
     faults::Fault,
-    keys::{DEFAULT_PROJECT, Key, KeyKind, KeyState},
+    keys::{DEFAULT_ORGANIZATION, Key, KeyKind, KeyState, Origin},
+    limits::LimitChange,
     request::Request,
     router::json_response,
     service::Service,
@@ -31,6 +32,11 @@ pub(crate) fn answer(world: &World, request: &Request) -> Response<SimBody> {
         (&Method::GET, ["keys"]) => service_of(request)
             .map(|service| json!({"keys": world.keys.list(|key| key.service == service)})),
         (&Method::POST, ["keys"]) => read(request).and_then(|change| put_key(world, change)),
+        (&Method::GET, ["minted"]) => minted(world, request),
+        (&Method::GET, ["limits"]) => service_of(request).map(|service| world.limits.view(service)),
+        (&Method::POST, ["limits"]) => {
+            read::<LimitChange>(request).map(|change| world.limits.change(change))
+        }
         (&Method::GET, ["faults"]) => Ok(json!({"faults": world.faults.list()})),
         (&Method::POST, ["faults"]) => read::<Fault>(request).map(|fault| {
             world.faults.set(fault);
@@ -82,6 +88,8 @@ struct KeyChange {
     code: Option<String>,
     kind: Option<KeyKind>,
     name: Option<String>,
+    organization_id: Option<String>,
+    project_id: Option<String>,
     scopes: Option<Vec<String>>,
     expires_at: Option<i64>,
     requests_per_minute: Option<u64>,
@@ -91,49 +99,71 @@ fn put_key(world: &World, change: KeyChange) -> Result<Value, Mistake> {
     let KeyChange {
         service, id, value, ..
     } = &change;
-    if id.is_none() && value.is_none() {
-        return Err(bad("a key is named by its id or its value"));
-    }
+    let now = world.clock.now();
     let fits = |key: &Key| {
         key.service == *service
             && id.as_ref().is_none_or(|id| key.id == *id)
             && value.as_ref().is_none_or(|value| key.value == *value)
     };
-    let changed = world.keys.change(fits, |key| {
-        key.state = change.state.unwrap_or(key.state);
-        key.kind = change.kind.unwrap_or(key.kind);
-        if change.state.is_some() || change.code.is_some() {
-            key.code.clone_from(&change.code);
-        }
-        if let Some(name) = &change.name {
-            key.name.clone_from(name);
-        }
-        if let Some(scopes) = &change.scopes {
-            key.scopes.clone_from(scopes);
-        }
-        key.expires_at = change.expires_at.or(key.expires_at);
-        key.requests_per_minute = change.requests_per_minute.or(key.requests_per_minute);
+    let named = id.is_some() || value.is_some();
+    let changed = named.then(|| {
+        world.keys.change(fits, |key| {
+            if let Some(state) = change.state {
+                key.put(state, now);
+            }
+            key.kind = change.kind.unwrap_or(key.kind);
+            if change.state.is_some() || change.code.is_some() {
+                key.code.clone_from(&change.code);
+            }
+            if let Some(name) = &change.name {
+                key.name.clone_from(name);
+            }
+            if let Some(scopes) = &change.scopes {
+                key.scopes.clone_from(scopes);
+            }
+            key.expires_at = change.expires_at.or(key.expires_at);
+            key.requests_per_minute = change.requests_per_minute.or(key.requests_per_minute);
+        })
     });
-    if let Some(key) = changed {
+    if let Some(key) = changed.flatten() {
         return Ok(json!({"key": key}));
     }
-    let Some(value) = change.value else {
-        return Err(Mistake(
-            StatusCode::NOT_FOUND,
-            "no key has this id".to_owned(),
-        ));
+    add_key(world, change, now)
+}
+
+/// A key that nobody has yet. Without a value it gets one in the company's manner; an
+/// organization that is new begins with it.
+fn add_key(world: &World, change: KeyChange, now: i64) -> Result<Value, Mistake> {
+    let service = change.service;
+    let kind = change.kind.unwrap_or_default();
+    if change.value.is_none() && change.id.is_some() {
+        let message = "no key has this id";
+        return Err(Mistake(StatusCode::NOT_FOUND, message.to_owned()));
+    }
+    let prefix = match kind {
+        KeyKind::Admin => service
+            .admin_key_prefix()
+            .ok_or_else(|| bad("this company has no key that manages others"))?,
+        KeyKind::Project | KeyKind::Ephemeral => service.key_prefix(),
     };
+    let organization_id = change
+        .organization_id
+        .unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned());
+    world.begin_organization(service, &organization_id);
+    let first_project = service.first_project(&organization_id);
     let key = Key {
         id: change.id.unwrap_or_else(|| world.ids.fresh("key_")),
-        value,
-        service: change.service,
-        kind: change.kind.unwrap_or_default(),
+        value: change.value.unwrap_or_else(|| world.ids.fresh(prefix)),
+        service,
+        kind,
+        origin: Origin::Judge,
         state: change.state.unwrap_or_default(),
         code: change.code,
         name: change.name.unwrap_or_default(),
-        project_id: (change.service == Service::Openai).then(|| DEFAULT_PROJECT.to_owned()),
+        project_id: change.project_id.or(first_project),
+        organization_id,
         scopes: change.scopes.unwrap_or_default(),
-        created_at: world.clock.now(),
+        created_at: now,
         expires_at: change.expires_at,
         requests_per_minute: change.requests_per_minute,
         ..Key::default()
@@ -146,6 +176,24 @@ fn put_key(world: &World, change: KeyChange) -> Result<Value, Mistake> {
             "another key has this id or this value".to_owned(),
         ))
     }
+}
+
+/// Every key that there ever was, of one company or of all, without the values.
+fn minted(world: &World, request: &Request) -> Result<Value, Mistake> {
+    let service = match request.query("service") {
+        Some(_) => Some(service_of(request)?),
+        None => None,
+    };
+    let now = world.clock.now();
+    let live = request.query("live").map(|text| text == "true");
+    let beginning = request.query("namePrefix").unwrap_or_default();
+    let keys = world.keys.list(|key| {
+        service.is_none_or(|service| key.service == service)
+            && live.is_none_or(|live| key.is_live(now) == live)
+            && key.name.starts_with(beginning)
+    });
+    let told: Vec<Value> = keys.iter().map(|key| key.told(now)).collect();
+    Ok(json!({"now": now, "keys": told}))
 }
 
 fn last(world: &World, request: &Request) -> Result<Value, Mistake> {

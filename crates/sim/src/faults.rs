@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::service::Service;
+use crate::{keys::Key, service::Service};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,16 @@ pub(crate) enum FaultKind {
         #[serde(alias = "afterBytes")]
         after_bytes: Option<u64>,
     },
-    /// Acts and bills, then closes the connection without a word.
+    /// Acts and bills, then closes the connection without a word: the lost answer.
     Drop,
+    /// Acts and bills, then answers that it failed.
+    ActThenRefuse { status: u16, code: Option<String> },
+    /// The key of the call is deleted before the call is looked at, as if somebody had done it at
+    /// the company's own console.
+    Revoke,
+    /// What the call does to keys comes late: a new one does not work yet, a deleted or changed
+    /// one is still what it was, and lists do not tell yet.
+    Late(Lateness),
     /// Neither acts nor answers.
     Hang,
     /// Compresses streams too, where the request allows it.
@@ -44,6 +52,19 @@ pub(crate) enum FaultKind {
         #[serde(default = "two", alias = "afterChunks")]
         after_chunks: u64,
     },
+}
+
+/// How late. It is over when every part of it is over, and nobody has to wait for a clock where
+/// only uses and lists are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lateness {
+    /// So many more calls with the key meet what was before.
+    pub(crate) uses: u64,
+    /// So many seconds of the simulated clock.
+    pub(crate) seconds: i64,
+    /// So many more lists show what was before.
+    pub(crate) lists: u64,
 }
 
 const fn two() -> u64 {
@@ -73,14 +94,37 @@ const fn once() -> Times {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Fault {
     pub(crate) service: Service,
-    /// Only this operation.
+    /// Only this operation; `api_keys.*` is every one that begins so.
     pub(crate) operation: Option<String>,
     /// Only calls with this key.
     pub(crate) key_id: Option<String>,
+    /// Only calls with keys of this project, or of this organization.
+    pub(crate) project_id: Option<String>,
+    pub(crate) organization_id: Option<String>,
+    /// Lets so many such calls pass first.
+    #[serde(default)]
+    pub(crate) after: u64,
     #[serde(flatten)]
     pub(crate) kind: FaultKind,
     #[serde(default = "once")]
     pub(crate) times: Times,
+}
+
+impl Fault {
+    fn is_meant_for(&self, service: Service, operation: &str, key: &Key) -> bool {
+        let named = |wanted: &str| match wanted.strip_suffix('*') {
+            Some(beginning) => operation.starts_with(beginning),
+            None => operation == wanted,
+        };
+        self.service == service
+            && self.operation.as_deref().is_none_or(named)
+            && self.key_id.as_ref().is_none_or(|id| *id == key.id)
+            && (self.project_id.is_none() || self.project_id == key.project_id)
+            && self
+                .organization_id
+                .as_ref()
+                .is_none_or(|id| *id == key.organization_id)
+    }
 }
 
 /// The faults that wait.
@@ -96,17 +140,15 @@ impl FaultBox {
     }
 
     /// Takes every fault that waits for such a call, once.
-    pub(crate) fn take(&self, service: Service, operation: &str, key_id: &str) -> Vec<FaultKind> {
+    pub(crate) fn take(&self, service: Service, operation: &str, key: &Key) -> Vec<FaultKind> {
         let mut taken = Vec::new();
         let mut faults = self.faults.lock();
         for fault in faults.iter_mut() {
-            let meant = fault.service == service
-                && fault
-                    .operation
-                    .as_deref()
-                    .is_none_or(|name| name == operation)
-                && fault.key_id.as_deref().is_none_or(|id| id == key_id);
-            if !meant {
+            if !fault.is_meant_for(service, operation, key) {
+                continue;
+            }
+            if fault.after > 0 {
+                fault.after -= 1;
                 continue;
             }
             if let Times::Number(left) = &mut fault.times {
@@ -142,19 +184,36 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
+    fn key(id: &str) -> Key {
+        Key {
+            id: id.to_owned(),
+            ..Key::default()
+        }
+    }
+
     #[test]
     fn a_fault_happens_as_often_as_it_was_asked_for() {
         let faults = FaultBox::default();
         faults.set(fault(
             json!({"service": "openai", "kind": "drop", "times": 2}),
         ));
-        let take = || faults.take(Service::Openai, "embeddings", "key_1").len();
+        let take = || {
+            faults
+                .take(Service::Openai, "embeddings", &key("key_1"))
+                .len()
+        };
         assert_eq!([take(), take(), take()], [1, 1, 0]);
 
         faults.set(fault(
             json!({"service": "openai", "kind": "hang", "times": "forever"}),
         ));
         assert_eq!([take(), take(), take()], [1, 1, 1]);
+        faults.clear();
+
+        faults.set(fault(
+            json!({"service": "openai", "kind": "revoke", "after": 2}),
+        ));
+        assert_eq!([take(), take(), take(), take()], [0, 0, 1, 0]);
     }
 
     #[test]
@@ -164,17 +223,16 @@ mod tests {
             "service": "openai", "operation": "embeddings", "keyId": "key_1",
             "kind": "refuse", "status": 503, "code": "server_is_overloaded",
         })));
-        assert!(
-            faults
-                .take(Service::Openai, "responses", "key_1")
-                .is_empty()
-        );
-        assert!(
-            faults
-                .take(Service::Openai, "embeddings", "key_2")
-                .is_empty()
-        );
-        assert_eq!(faults.take(Service::Openai, "embeddings", "key_1").len(), 1);
+        let take =
+            |operation: &str, id: &str| faults.take(Service::Openai, operation, &key(id)).len();
+        assert_eq!(take("responses", "key_1"), 0);
+        assert_eq!(take("embeddings", "key_2"), 0);
+        assert_eq!(take("embeddings", "key_1"), 1);
         assert!(faults.list().is_empty());
+        faults.set(fault(json!({
+            "service": "openai", "operation": "api_keys.*", "kind": "late", "uses": 3,
+        })));
+        assert_eq!(take("service_accounts.create", "key_1"), 0);
+        assert_eq!(take("api_keys.create", "key_1"), 1);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Meter {
     OutputImageTokens,
     AudioMilliseconds,
     Characters,
+    /// The company's own unit.
+    Credits,
     Images,
 }
 

@@ -18,13 +18,26 @@ use serde_json::{Value, json};
 use crate::service::Service;
 
 /// Headers whose values are credentials.
-const CREDENTIALS: [&str; 6] = [
+const CREDENTIALS: [&str; 9] = [
     "authorization",
     "x-api-key",
     "xi-api-key",
+    "x-hume-api-key",
+    "x-goog-api-key",
+    "api-key",
     "cookie",
     "proxy-authorization",
     "sec-websocket-protocol",
+];
+
+/// Query parameters whose values are credentials.
+const CREDENTIAL_PARAMETERS: [&str; 6] = [
+    "api_key",
+    "access_token",
+    "token",
+    "authorization",
+    "single_use_token",
+    "key",
 ];
 
 /// One request and what was sent for it.
@@ -55,7 +68,7 @@ impl Exchange {
             request_id: request_id.to_owned(),
             method: method.to_owned(),
             version,
-            path: path.to_owned(),
+            path: without_credentials(path),
             request_headers: listed(headers),
             request_body: body.clone(),
             key_id: OnceLock::new(),
@@ -108,6 +121,17 @@ impl Exchange {
             },
         })
     }
+}
+
+fn without_credentials(path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else {
+        return path.to_owned();
+    };
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if CREDENTIAL_PARAMETERS.contains(&name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    format!("{path}?{}", shown.collect::<Vec<_>>().join("&"))
 }
 
 fn listed(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -6,7 +6,15 @@ use http::{Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::{body::SimBody, control, openai, request::Request, service::Service, world::World};
+use crate::{
+    body::SimBody,
+    control,
+    desk::{self, Company},
+    openai::Openai,
+    request::Request,
+    service::Service,
+    world::World,
+};
 
 /// The connection is to close without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +31,10 @@ pub(crate) async fn answer(
         return Ok(control::answer(world, &request));
     }
     match Service::named(&prefix) {
-        Some(Service::Openai) => openai::answer(world, request).await,
         Some(service) => {
+            if let Some(company) = company(service) {
+                return desk::answer(company, world, request).await;
+            }
             world.bill.refuse(service, None, "not_simulated");
             Ok(json_response(
                 StatusCode::NOT_IMPLEMENTED,
@@ -36,6 +46,14 @@ pub(crate) async fn answer(
             let body = json!({"error": {"code": "unknown_prefix", "message": message}});
             Ok(json_response(StatusCode::NOT_FOUND, &body))
         }
+    }
+}
+
+/// Whoever is played.
+fn company(service: Service) -> Option<&'static dyn Company> {
+    match service {
+        Service::Openai => Some(&Openai),
+        _ => None,
     }
 }
 

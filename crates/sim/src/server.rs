@@ -30,12 +30,27 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// |---|---|
 /// | `GET /_sim/bill?service=openai[&keyId=]` | `{totalCostUsd, calls, refused, unbilled}` |
 /// | `GET /_sim/keys?service=openai` | `{keys: [{id, value, state, kind, …}]}` |
-/// | `POST /_sim/keys` `{service, id or value, state?, code?, scopes?, expiresAt?, requestsPerMinute?}` | adds a key or changes it; `state` is `active`, `revoked`, `expired`, `exhausted`, `restricted` or `rate_limited` |
-/// | `POST /_sim/faults` `{service, operation?, keyId?, kind, times?}` | sets a fault: `refuse {status, code, retryAfter?}`, `slow {ms, headMs?}`, `cut {afterChunks or afterBytes}`, `drop`, `hang`, `gzip_sse`, `lie_length`, `error_in_stream {afterChunks?}`; `times` is a number (1) or `"forever"` |
+/// | `POST /_sim/keys` `{service, id?, value?, kind?, organizationId?, projectId?, state?, code?, scopes?, expiresAt?, requestsPerMinute?}` | changes the key that is named, or adds one; `kind` is `project` or `admin`, `state` is `active`, `disabled`, `revoked`, `expired`, `exhausted`, `restricted` or `rate_limited` |
+/// | `GET /_sim/minted[?service=&live=&namePrefix=]` | `{now, keys: [{id, name, live, createdAt, deletedAt, callsReceived, callsRefused, …}]}`: every key that there ever was, without its value |
+/// | `POST /_sim/limits` `{service, organizationId or projectId?, concurrency?, serviceAccounts?, keys?, exhausted?, code?, until?}` | sets what many keys share |
+/// | `GET /_sim/limits?service=` | `{limits, concurrency: [{of, running, mostSeen}]}` |
+/// | `POST /_sim/faults` `{service, operation?, keyId?, projectId?, organizationId?, kind, after?, times?}` | sets a fault; `operation` may end in `*`, `after` lets so many calls pass first, `times` is a number (1) or `"forever"` |
 /// | `GET /_sim/faults`, `DELETE /_sim/faults` | the faults that wait; none any more |
 /// | `GET /_sim/last?operation=chat.completions[&service=]` | what was last received and sent for it |
 /// | `POST /_sim/clock` `{advanceSeconds}` | moves time forward |
 /// | `POST /_sim/reset` | back to the beginning |
+///
+/// Faults, on calls of models and of the administration alike:
+///
+/// | kind | what happens |
+/// |---|---|
+/// | `refuse` `{status, code?, retryAfter?}` | nothing is done |
+/// | `act_then_refuse` `{status, code?}` | it is done, and the answer says that it failed |
+/// | `drop` | it is done, and the answer is lost |
+/// | `hang` | neither an action nor an answer |
+/// | `revoke` | the key of the call is deleted first |
+/// | `late` `{uses?, seconds?, lists?}` | what the call does to keys is not seen by so many uses and lists, nor for so long |
+/// | `slow` `{ms, headMs?}`, `cut` `{afterChunks or afterBytes}`, `gzip_sse`, `lie_length`, `error_in_stream` `{afterChunks?}` | the answer is slow, broken, compressed, shorter than it says, or fails in its middle |
 #[derive(Clone)]
 pub struct Simulator {
     world: Arc<World>,

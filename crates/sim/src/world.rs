@@ -11,8 +11,10 @@ use crate::{
     faults::FaultBox,
     ids::Ids,
     keys::{Key, KeyTable},
+    limits::Limits,
     openai,
     recorder::Recorder,
+    service::Service,
 };
 
 /// The world.
@@ -22,6 +24,7 @@ pub(crate) struct World {
     pub(crate) keys: KeyTable,
     pub(crate) bill: Arc<Bill>,
     pub(crate) faults: FaultBox,
+    pub(crate) limits: Limits,
     pub(crate) recorder: Recorder,
     pub(crate) cache: PromptCache,
     pub(crate) openai: openai::State,
@@ -45,6 +48,7 @@ impl World {
             keys: KeyTable::new(now),
             bill: Arc::default(),
             faults: FaultBox::default(),
+            limits: Limits::default(),
             recorder: Recorder::default(),
             cache: PromptCache::default(),
             openai: openai::State::new(now),
@@ -79,12 +83,21 @@ impl World {
         Ok(())
     }
 
+    /// One more organization that keys can belong to, unless it is there.
+    pub(crate) fn begin_organization(&self, service: Service, organization: &str) {
+        if service == Service::Openai {
+            let now = self.clock.now();
+            self.openai.organization.lock().begin(organization, now);
+        }
+    }
+
     /// Back to the beginning.
     pub(crate) fn reset(&self) {
         let now = self.clock.now();
         self.keys.reset(now);
         self.bill.reset();
         self.faults.clear();
+        self.limits.reset();
         self.recorder.reset();
         self.cache.reset();
         self.openai.reset(now);

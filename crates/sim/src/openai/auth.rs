@@ -1,70 +1,75 @@
-//! Who may call what.
+//! Who may call what, and the headers of every answer.
 
-use super::{
-    error::ApiError,
-    routes::{Access, Route, Verb},
-};
 use crate::{
-    keys::{Allowance, Key, KeyKind, KeyState, redact},
+    desk::{Access, Head, Route, Verb},
+    keys::{DEFAULT_ORGANIZATION, Key, KeyKind},
     request::Request,
-    service::Service,
-    world::World,
 };
 
 /// The bearer token of a request.
-pub(super) fn bearer(request: &Request) -> Option<&str> {
+pub(crate) fn bearer(request: &Request) -> Option<String> {
     let value = request.header("authorization")?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
-/// The key of a request, if it is one; whether it may do what it asks is [`permit`]'s question.
-pub(super) fn key_of(world: &World, request: &Request) -> Result<(Key, Allowance), ApiError> {
-    let value = bearer(request).ok_or_else(ApiError::no_key)?;
-    let found = world.keys.used(Service::Openai, value, world.clock.now());
-    found.ok_or_else(|| ApiError::bad_key(&redact(value)))
-}
-
-/// Whether a key may take a route.
-pub(super) fn permit(key: &Key, allowance: Allowance, route: &Route) -> Result<(), ApiError> {
-    match key.state {
-        KeyState::Revoked | KeyState::Expired => {
-            return Err(ApiError::bad_key(&key.redacted()));
-        }
-        KeyState::Restricted => return Err(ApiError::missing_scope(route.scope())),
-        KeyState::RateLimited => return Err(rate_limited(key, allowance)),
-        // An empty account shows only where something is to be paid.
-        KeyState::Exhausted if route.access == Access::Paid => {
-            let code = key.code.as_deref().unwrap_or("credit_balance_exhausted");
-            return Err(ApiError::of_code(429, Some(code), None));
-        }
-        KeyState::Exhausted | KeyState::Active => {}
+/// The permission that a restricted key needs.
+pub(super) fn scope(route: &Route) -> &'static str {
+    let reads = route.verb == Verb::Get;
+    match route.access {
+        Access::Admin => "api.management",
+        Access::Paid => "api.model.request",
+        Access::Free if route.path.starts_with("v1/models") => "api.model.read",
+        Access::Free | Access::Open if reads => "api.all.read",
+        Access::Free | Access::Open => "api.all.write",
     }
-    let kind_fits = match route.access {
-        Access::Admin => key.kind == KeyKind::Admin,
-        Access::Free | Access::Paid => key.kind == KeyKind::Project,
-    };
-    if !kind_fits || !scopes_allow(&key.scopes, route) {
-        return Err(ApiError::missing_scope(route.scope()));
-    }
-    if allowance.exceeded {
-        return Err(rate_limited(key, allowance));
-    }
-    Ok(())
-}
-
-fn rate_limited(key: &Key, allowance: Allowance) -> ApiError {
-    let code = key.code.as_deref().unwrap_or("rate_limit_exceeded");
-    let seconds = u64::try_from(allowance.reset_seconds).unwrap_or(1);
-    let wait = if allowance.exceeded { seconds } else { 1 };
-    ApiError::of_code(429, Some(code), Some(wait))
 }
 
 /// No scopes means all of them; `api.all.read` reads everything; else the route's own is needed.
-fn scopes_allow(scopes: &[String], route: &Route) -> bool {
-    let held = |scope: &str| scopes.iter().any(|held| held == scope);
-    scopes.is_empty()
-        || held("api.all")
-        || held(route.scope())
-        || (route.verb == Verb::Get && held("api.all.read"))
+pub(super) fn permits(key: &Key, route: &Route) -> bool {
+    let kind_fits = match route.access {
+        Access::Admin => key.kind == KeyKind::Admin,
+        Access::Free | Access::Paid | Access::Open => key.kind == KeyKind::Project,
+    };
+    let held = |scope: &str| key.scopes.iter().any(|held| held == scope);
+    kind_fits
+        && (key.scopes.is_empty()
+            || held("api.all")
+            || held(scope(route))
+            || (route.verb == Verb::Get && held("api.all.read")))
+}
+
+/// The headers of every answer.
+pub(crate) fn head(head: &Head<'_>) -> Vec<(&'static str, String)> {
+    let organization = head
+        .key
+        .map_or(DEFAULT_ORGANIZATION, |key| key.organization_id.as_str());
+    let mut headers = vec![
+        ("x-request-id", head.request_id.to_owned()),
+        ("openai-organization", organization.to_owned()),
+        ("openai-version", "2020-10-01".to_owned()),
+        ("openai-processing-ms", head.elapsed_ms.to_string()),
+    ];
+    if let Some(client_id) = head.request.header("x-client-request-id") {
+        headers.push(("x-client-request-id", client_id.to_owned()));
+    }
+    if let Some(allowance) = head.allowance {
+        let tokens = allowance.limit.saturating_mul(1_000);
+        let left = tokens.saturating_sub(head.request.body.len().div_ceil(4) as u64);
+        let reset = format!("{}s", allowance.reset_seconds);
+        headers.extend([
+            ("x-ratelimit-limit-requests", allowance.limit.to_string()),
+            (
+                "x-ratelimit-remaining-requests",
+                allowance.remaining.to_string(),
+            ),
+            ("x-ratelimit-reset-requests", reset.clone()),
+            ("x-ratelimit-limit-tokens", tokens.to_string()),
+            ("x-ratelimit-remaining-tokens", left.to_string()),
+            ("x-ratelimit-reset-tokens", reset),
+        ]);
+    }
+    headers
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Context, Served, page},
-    error::ApiError,
+    error::{self, Refusal},
     files,
     state::keep,
 };
@@ -16,16 +16,16 @@ pub(super) struct Batch {
 }
 
 /// Begins a batch.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let text = |name: &str| body[name].as_str().ok_or_else(|| ApiError::missing(name));
+    let text = |name: &str| body[name].as_str().ok_or_else(|| error::missing(name));
     let (file, endpoint, window) = (
         text("input_file_id")?,
         text("endpoint")?,
         text("completion_window")?,
     );
     if !files::exists(context, file) {
-        return Err(ApiError::not_found("File object", file));
+        return Err(error::not_found("File object", file));
     }
     let now = context.now();
     let object = json!({
@@ -55,7 +55,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// The project's batches, the newest first.
-pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let batches = context.world.openai.batches.lock();
     let own = batches
         .iter()
@@ -66,7 +66,7 @@ pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// A batch, one state further than at the last look.
-pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
     with_batch(context, |batch, now| match batch["status"].as_str() {
         Some("validating") => {
             batch["status"] = json!("in_progress");
@@ -81,7 +81,7 @@ pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// Stops a batch.
-pub(super) fn cancel(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn cancel(context: &Context<'_>) -> Result<Served, Refusal> {
     with_batch(context, |batch, now| {
         if matches!(batch["status"].as_str(), Some("validating" | "in_progress")) {
             batch["status"] = json!("cancelling");
@@ -93,13 +93,13 @@ pub(super) fn cancel(context: &Context<'_>) -> Result<Served, ApiError> {
 fn with_batch(
     context: &Context<'_>,
     change: impl FnOnce(&mut Value, i64),
-) -> Result<Served, ApiError> {
+) -> Result<Served, Refusal> {
     let id = context.part(0);
     let mut batches = context.world.openai.batches.lock();
     let found = batches
         .iter_mut()
         .find(|batch| batch.object["id"] == id && batch.project == context.project());
-    let batch = found.ok_or_else(|| ApiError::not_found("batch", id))?;
+    let batch = found.ok_or_else(|| error::not_found("batch", id))?;
     change(&mut batch.object, context.now());
     Ok(Served::free(&batch.object))
 }

@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Finish, Tool, Wish, counts_of_piece},
     context::{Charge, Content, Context, Served, model_of},
-    error::ApiError,
-    prompt::{Input, Prompt},
-    sse,
+    error::{self, Refusal},
+    prompt, sse,
 };
 use crate::{
     body::Frame,
     prices::{Kind, Model, Tier},
+    talk::{Answer, Finish, Input, Tool, Wish, counts_of_piece},
 };
 
 /// The most answers to one question.
@@ -29,23 +28,23 @@ struct Completion {
 }
 
 /// Answers a chat.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| {
+    let model = model_of(context, body["model"].as_str(), |kind| {
         matches!(kind, Kind::Chat { .. })
     })?;
-    let prompt = Prompt::of_chat(&body)?;
+    let prompt = prompt::of_chat(&body)?;
     let choices = body["n"].as_u64().unwrap_or(1);
     if !(1..=MOST_CHOICES).contains(&choices) {
         let message = format!("Invalid 'n': expected 1 to {MOST_CHOICES}.");
-        return Err(ApiError::invalid("n", "invalid_value", message));
+        return Err(error::invalid("n", "invalid_value", message));
     }
     let most = body["max_completion_tokens"]
         .as_u64()
         .or_else(|| body["max_tokens"].as_u64());
     if most == Some(0) {
         let message = "Invalid 'max_completion_tokens': expected at least 1.";
-        return Err(ApiError::invalid(
+        return Err(error::invalid(
             "max_completion_tokens",
             "invalid_value",
             message,
@@ -78,6 +77,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let mut charge = Charge {
         model,
         tier: completion.tier,
+        factor: None,
         quantities: completion.input.quantities(),
     };
     if body["stream"].as_bool() == Some(true) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Charge, Context, Served, model_of},
-    error::ApiError,
+    error::{self, Refusal},
 };
 use crate::{
     ids::scatter,
@@ -18,13 +18,13 @@ use crate::{
 const MOST_INPUTS: usize = 2_048;
 
 /// Turns texts into vectors: the same text into the same vector, of length one.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| {
+    let model = model_of(context, body["model"].as_str(), |kind| {
         matches!(kind, Kind::Embedding { .. })
     })?;
     let Kind::Embedding { dimensions: most } = model.kind else {
-        return Err(ApiError::no_model(model.name));
+        return Err(error::no_model(model.name));
     };
     let inputs = inputs(&body["input"])?;
     let dimensions = match body["dimensions"].as_u64() {
@@ -34,7 +34,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
             .filter(|asked| (1..=most).contains(asked))
             .ok_or_else(|| {
                 let message = format!("Invalid 'dimensions': expected 1 to {most}.");
-                ApiError::invalid("dimensions", "invalid_value", message)
+                error::invalid("dimensions", "invalid_value", message)
             })?,
     };
     let as_base64 = body["encoding_format"] == "base64";
@@ -67,6 +67,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         Charge {
             model,
             tier: model.served_at(None, 0),
+            factor: None,
             quantities,
         },
     ))
@@ -78,9 +79,9 @@ struct Input {
 }
 
 /// A text, a list of texts, a list of token numbers, or a list of such lists.
-fn inputs(input: &Value) -> Result<Vec<Input>, ApiError> {
+fn inputs(input: &Value) -> Result<Vec<Input>, Refusal> {
     let inputs: Option<Vec<Input>> = match input {
-        Value::Null => return Err(ApiError::missing("input")),
+        Value::Null => return Err(error::missing("input")),
         Value::Array(items) if items.first().is_some_and(Value::is_number) => {
             read_one(input).map(|one| vec![one])
         }
@@ -91,7 +92,7 @@ fn inputs(input: &Value) -> Result<Vec<Input>, ApiError> {
         .filter(|inputs| (1..=MOST_INPUTS).contains(&inputs.len()))
         .ok_or_else(|| {
             let message = "Invalid 'input': expected a text, or up to 2048 texts or token lists.";
-            ApiError::invalid("input", "invalid_value", message)
+            error::invalid("input", "invalid_value", message)
         })
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Content, Context, Served, page},
-    error::ApiError,
+    error::{self, Refusal},
     state::keep,
 };
 
@@ -24,12 +24,12 @@ impl StoredFile {
 }
 
 /// Takes a file.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let form = context.form()?;
-    let file = form.part("file").ok_or_else(|| ApiError::missing("file"))?;
+    let file = form.part("file").ok_or_else(|| error::missing("file"))?;
     let purpose = form
         .text("purpose")
-        .ok_or_else(|| ApiError::missing("purpose"))?;
+        .ok_or_else(|| error::missing("purpose"))?;
     let object = json!({
         "id": context.world.ids.fresh("file-"),
         "object": "file",
@@ -51,7 +51,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// The project's files, the newest first.
-pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let files = context.world.openai.files.lock();
     let purpose = context.request.query("purpose");
     let chosen = files.iter().rev().filter(|file| {
@@ -63,30 +63,31 @@ pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// What is known of a file.
-pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
     with_file(context, |file| Served::free(&file.object))
 }
 
 /// The file itself.
-pub(super) fn content(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn content(context: &Context<'_>) -> Result<Served, Refusal> {
     with_file(context, |file| Served {
         status: StatusCode::OK,
         content: Content::Whole {
             content_type: "application/octet-stream",
             bytes: file.bytes.clone(),
         },
+        headers: Vec::new(),
         charge: None,
     })
 }
 
 /// Forgets a file.
-pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn delete(context: &Context<'_>) -> Result<Served, Refusal> {
     let id = context.part(0);
     let mut files = context.world.openai.files.lock();
     let before = files.len();
     files.retain(|file| !file.is(id, context.project()));
     if files.len() == before {
-        return Err(ApiError::not_found("File object", id));
+        return Err(error::not_found("File object", id));
     }
     Ok(Served::free(
         &json!({"id": id, "object": "file", "deleted": true}),
@@ -107,11 +108,11 @@ pub(super) fn exists(context: &Context<'_>, id: &str) -> bool {
 fn with_file(
     context: &Context<'_>,
     look: impl FnOnce(&StoredFile) -> Served,
-) -> Result<Served, ApiError> {
+) -> Result<Served, Refusal> {
     let id = context.part(0);
     let files = context.world.openai.files.lock();
     let found = files.iter().find(|file| file.is(id, context.project()));
     found
         .map(look)
-        .ok_or_else(|| ApiError::not_found("File object", id))
+        .ok_or_else(|| error::not_found("File object", id))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Charge, Content, Context, Served, model_of},
-    error::ApiError,
+    error::{self, Refusal},
     speech, sse,
 };
 use crate::{
@@ -18,14 +18,14 @@ use crate::{
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// Draws.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| kind == Kind::Image)?;
+    let model = model_of(context, body["model"].as_str(), |kind| kind == Kind::Image)?;
     let prompt = body["prompt"].as_str().filter(|prompt| !prompt.is_empty());
-    let prompt = prompt.ok_or_else(|| ApiError::missing("prompt"))?;
+    let prompt = prompt.ok_or_else(|| error::missing("prompt"))?;
     let pictures = body["n"].as_u64().unwrap_or(1);
     if !(1..=10).contains(&pictures) {
-        return Err(ApiError::invalid(
+        return Err(error::invalid(
             "n",
             "invalid_value",
             "Invalid 'n': expected 1 to 10.",
@@ -61,6 +61,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let mut charge = Charge {
         model,
         tier: model.served_at(None, 0),
+        factor: None,
         quantities,
     };
     let counts = |pictures: u64| {
@@ -74,7 +75,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     if body["stream"].as_bool() == Some(true) {
         if pictures > 1 {
             let message = "Only one image can be streamed.";
-            return Err(ApiError::invalid("n", "invalid_value", message));
+            return Err(error::invalid("n", "invalid_value", message));
         }
         about["type"] = json!("image_generation.completed");
         about["created_at"] = about["created"].clone();
@@ -96,16 +97,12 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// What one picture counts, by size and quality.
-fn picture_tokens(size: &str, quality: &str) -> Result<u64, ApiError> {
+fn picture_tokens(size: &str, quality: &str) -> Result<u64, Refusal> {
     let square = match size {
         "1024x1024" => true,
         "1024x1536" | "1536x1024" => false,
         _ => {
-            return Err(ApiError::invalid(
-                "size",
-                "invalid_value",
-                "Invalid 'size'.",
-            ));
+            return Err(error::invalid("size", "invalid_value", "Invalid 'size'."));
         }
     };
     Ok(match (quality, square) {
@@ -116,7 +113,7 @@ fn picture_tokens(size: &str, quality: &str) -> Result<u64, ApiError> {
         ("high", true) => 4_160,
         ("high", false) => 6_240,
         _ => {
-            return Err(ApiError::invalid(
+            return Err(error::invalid(
                 "quality",
                 "invalid_value",
                 "Invalid 'quality'.",

@@ -4,8 +4,6 @@
 //! its file.
 
 mod admin;
-mod answer;
-mod audio;
 mod auth;
 mod batches;
 mod chat;
@@ -16,14 +14,12 @@ mod files;
 mod images;
 mod models;
 mod moderations;
-mod outgoing;
 mod prompt;
 mod realtime;
 mod response_object;
 mod responses;
 mod responses_stream;
 mod routes;
-mod send;
 mod speech;
 mod sse;
 mod state;
@@ -31,5 +27,44 @@ mod transcriptions;
 mod vector_stores;
 
 pub(crate) use admin::Organization;
-pub(crate) use send::answer;
 pub(crate) use state::State;
+
+use crate::{
+    desk::{Company, Head, Refusal, Route, Trouble},
+    keys::Key,
+    request::Request,
+    service::Service,
+};
+
+/// OpenAI.
+pub(crate) struct Openai;
+
+impl Company for Openai {
+    fn service(&self) -> Service {
+        Service::Openai
+    }
+
+    fn routes(&self) -> &'static [Route] {
+        routes::ROUTES
+    }
+
+    fn credential(&self, request: &Request) -> Option<String> {
+        auth::bearer(request)
+    }
+
+    fn refusal(&self, trouble: &Trouble<'_>) -> Refusal {
+        error::of(trouble)
+    }
+
+    fn head(&self, head: &Head<'_>) -> Vec<(&'static str, String)> {
+        auth::head(head)
+    }
+
+    fn scope(&self, route: &Route) -> &'static str {
+        auth::scope(route)
+    }
+
+    fn permits(&self, key: &Key, route: &Route) -> bool {
+        auth::permits(key, route)
+    }
+}

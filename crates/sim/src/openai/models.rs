@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Context, Served},
-    error::ApiError,
+    error::{self, Refusal},
 };
-use crate::prices::{MODELS, find};
+use crate::prices;
 
 /// When all of them came into the world.
 const CREATED: i64 = 1_760_000_000;
 
 /// Every model, by alias and by dated name.
-pub(super) fn list(_: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let mut data = Vec::new();
-    for model in MODELS {
+    for model in prices::models(context.service()) {
         data.push(object(model.name));
         if model.answers_as != model.name {
             data.push(object(model.answers_as));
@@ -24,9 +24,9 @@ pub(super) fn list(_: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// One model.
-pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
     let name = context.part(0);
-    find(name).ok_or_else(|| ApiError::no_model(name))?;
+    prices::find(context.service(), name).ok_or_else(|| error::no_model(name))?;
     Ok(Served::free(&object(name)))
 }
 

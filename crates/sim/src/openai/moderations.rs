@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     context::{Charge, Context, Served, model_of},
-    error::ApiError,
+    error::{self, Refusal},
 };
 use crate::{prices::Kind, quantities::Quantities};
 
@@ -26,12 +26,12 @@ const CATEGORIES: [(&str, &str); 13] = [
 ];
 
 /// Looks at texts.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
     let name = body["model"].as_str().unwrap_or("omni-moderation-latest");
-    let model = model_of(Some(name), |kind| kind == Kind::Moderation)?;
+    let model = model_of(context, Some(name), |kind| kind == Kind::Moderation)?;
     let results: Vec<Value> = match &body["input"] {
-        Value::Null => return Err(ApiError::missing("input")),
+        Value::Null => return Err(error::missing("input")),
         // Parts of one message are looked at together, texts each for itself.
         Value::Array(items) if items.iter().all(Value::is_object) => {
             let texts = items.iter().filter_map(|item| item["text"].as_str());
@@ -51,6 +51,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
         Charge {
             model,
             tier: model.served_at(None, 0),
+            factor: None,
             quantities,
         },
     ))

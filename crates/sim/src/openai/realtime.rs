@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Context, Served},
-    error::ApiError,
+    error::{self, Refusal},
 };
 use crate::{
-    keys::{Key, KeyKind},
+    keys::{Key, KeyKind, Origin},
     service::Service,
 };
 
@@ -15,13 +15,13 @@ use crate::{
 const DEFAULT_SECONDS: i64 = 600;
 
 /// Makes a secret.
-pub(super) fn create_secret(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create_secret(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json_or_empty()?;
     let asked = &body["expires_after"]["seconds"];
     let seconds = asked.as_i64().unwrap_or(DEFAULT_SECONDS);
     if !(10..=7_200).contains(&seconds) {
         let message = "Invalid 'expires_after.seconds': expected 10 to 7200.";
-        return Err(ApiError::invalid(
+        return Err(error::invalid(
             "expires_after.seconds",
             "invalid_value",
             message,
@@ -29,11 +29,13 @@ pub(super) fn create_secret(context: &Context<'_>) -> Result<Served, ApiError> {
     }
     let now = context.now();
     let value = context.world.ids.fresh("ek_");
-    context.world.keys.add(Key {
+    context.mint(Key {
         id: context.world.ids.fresh("key_"),
         value: value.clone(),
         service: Service::Openai,
         kind: KeyKind::Ephemeral,
+        origin: Origin::Token,
+        organization_id: context.organization().to_owned(),
         project_id: Some(context.project().to_owned()),
         created_at: now,
         expires_at: Some(now + seconds),

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    answer::{Answer, Finish},
-    prompt::Input,
+use crate::{
+    quantities::{Meter, Quantities},
+    talk::{Answer, Finish, Input},
 };
-use crate::quantities::{Meter, Quantities};
 
 /// A response in the making.
 pub(super) struct Making {

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Tool, Wish},
     context::{Charge, Content, Context, Served, model_of, page},
-    error::ApiError,
-    prompt::Prompt,
+    error::{self, Refusal},
+    prompt,
     response_object::Making,
     responses_stream, sse,
     state::keep,
@@ -14,6 +13,7 @@ use super::{
 use crate::{
     prices::{Kind, Model},
     quantities::Quantities,
+    talk::{Answer, Tool, Wish},
 };
 
 /// A response that can be asked for again.
@@ -28,18 +28,18 @@ pub(super) struct StoredResponse {
 }
 
 /// Answers an input.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| {
+    let model = model_of(context, body["model"].as_str(), |kind| {
         matches!(kind, Kind::Chat { .. })
     })?;
     let before = past(context, &body)?;
-    let prompt = Prompt::of_response(&body, &before)?;
+    let prompt = prompt::of_response(&body, &before)?;
     let most = body["max_output_tokens"].as_u64();
     if most.is_some_and(|most| most < 16) {
         let message = "Invalid 'max_output_tokens': expected at least 16.";
         let code = "integer_below_min_value";
-        return Err(ApiError::invalid("max_output_tokens", code, message));
+        return Err(error::invalid("max_output_tokens", code, message));
     }
     let wish = Wish {
         model,
@@ -81,6 +81,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let mut charge = Charge {
         model,
         tier,
+        factor: None,
         quantities: input.quantities(),
     };
     if body["stream"].as_bool() == Some(true) {
@@ -99,7 +100,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// A response that was stored. One in the background is found finished.
-pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
     with_stored(context, |stored| {
         stored.waiting = false;
         stored.object.clone()
@@ -107,7 +108,7 @@ pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// Stops a response in the background that nobody has seen finished.
-pub(super) fn cancel(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn cancel(context: &Context<'_>) -> Result<Served, Refusal> {
     with_stored(context, |stored| {
         if stored.waiting {
             stored.object["status"] = json!("cancelled");
@@ -119,20 +120,20 @@ pub(super) fn cancel(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// What a response was asked.
-pub(super) fn input_items(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn input_items(context: &Context<'_>) -> Result<Served, Refusal> {
     with_stored(context, |stored| {
         page(context.request, stored.input.clone(), 20)
     })
 }
 
 /// Forgets a response.
-pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn delete(context: &Context<'_>) -> Result<Served, Refusal> {
     let id = context.part(0);
     let mut responses = context.world.openai.responses.lock();
     let before = responses.len();
     responses.retain(|stored| !stored.is(id, context.project()));
     if responses.len() == before {
-        return Err(ApiError::not_found("response", id));
+        return Err(error::not_found("response", id));
     }
     Ok(Served::free(
         &json!({"id": id, "object": "response.deleted", "deleted": true}),
@@ -148,18 +149,18 @@ impl StoredResponse {
 fn with_stored(
     context: &Context<'_>,
     look: impl FnOnce(&mut StoredResponse) -> Value,
-) -> Result<Served, ApiError> {
+) -> Result<Served, Refusal> {
     let id = context.part(0);
     let mut responses = context.world.openai.responses.lock();
     let stored = responses
         .iter_mut()
         .find(|stored| stored.is(id, context.project()));
-    let stored = stored.ok_or_else(|| ApiError::not_found("response", id))?;
+    let stored = stored.ok_or_else(|| error::not_found("response", id))?;
     Ok(Served::free(&look(stored)))
 }
 
 /// What the response before this one left.
-fn past(context: &Context<'_>, body: &Value) -> Result<String, ApiError> {
+fn past(context: &Context<'_>, body: &Value) -> Result<String, Refusal> {
     let Some(id) = body["previous_response_id"].as_str() else {
         return Ok(String::new());
     };
@@ -169,7 +170,7 @@ fn past(context: &Context<'_>, body: &Value) -> Result<String, ApiError> {
         .find(|stored| stored.is(id, context.project()));
     let found = found.ok_or_else(|| {
         let message = format!("Previous response with id '{id}' not found.");
-        ApiError::invalid(
+        error::invalid(
             "previous_response_id",
             "previous_response_not_found",
             message,

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{answer::counts_of_piece, response_object::Making, sse};
+use super::{response_object::Making, sse};
+use crate::talk::counts_of_piece;
 use crate::{body::Frame, quantities::Meter};
 
 /// Every event, numbered.

@@ -5,15 +5,15 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::{
-    audio::Format,
     context::{Charge, Content, Context, Served, model_of},
-    error::ApiError,
+    error::{self, Refusal},
     sse,
 };
 use crate::{
     body::Frame,
     prices::Kind,
     quantities::{Meter, Quantities},
+    sound::Format,
     tokens,
 };
 
@@ -27,28 +27,24 @@ const MILLISECONDS_PER_TOKEN: u64 = 50;
 const PIECE_BYTES: usize = 4_096;
 
 /// Says a text.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
-    let model = model_of(body["model"].as_str(), |kind| {
+    let model = model_of(context, body["model"].as_str(), |kind| {
         matches!(kind, Kind::Speech { .. })
     })?;
     let text = body["input"].as_str().filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| ApiError::missing("input"))?;
+    let text = text.ok_or_else(|| error::missing("input"))?;
     if body["voice"].is_null() {
-        return Err(ApiError::missing("voice"));
+        return Err(error::missing("voice"));
     }
     let characters = text.chars().count() as u64;
     if characters > MOST_CHARACTERS {
         let message = format!("Invalid 'input': at most {MOST_CHARACTERS} characters.");
-        return Err(ApiError::invalid(
-            "input",
-            "string_above_max_length",
-            message,
-        ));
+        return Err(error::invalid("input", "string_above_max_length", message));
     }
     let format = body["response_format"].as_str().unwrap_or("mp3");
     let format = Format::named(format).ok_or_else(|| {
-        ApiError::invalid(
+        error::invalid(
             "response_format",
             "invalid_value",
             "Invalid 'response_format'.",
@@ -58,7 +54,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let events = body["stream_format"] == "sse";
     if events && !by_token {
         let message = "This model does not support 'stream_format' 'sse'.";
-        return Err(ApiError::invalid(
+        return Err(error::invalid(
             "stream_format",
             "unsupported_value",
             message,
@@ -81,6 +77,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
     let charge = Charge {
         model,
         tier: model.served_at(None, 0),
+        factor: None,
         quantities,
     };
     if !events {

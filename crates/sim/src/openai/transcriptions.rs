@@ -3,10 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::counts_of_piece,
-    audio,
     context::{Charge, Content, Context, Served, model_of},
-    error::ApiError,
+    error::{self, Refusal},
     speech, sse,
 };
 use crate::{
@@ -14,6 +12,8 @@ use crate::{
     multipart::Form,
     prices::{Kind, Model},
     quantities::{Meter, Quantities},
+    sound,
+    talk::counts_of_piece,
     tokens,
 };
 
@@ -21,9 +21,9 @@ use crate::{
 const MILLISECONDS_PER_TOKEN: u64 = 100;
 
 /// Writes down what is said.
-pub(super) fn transcribe(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn transcribe(context: &Context<'_>) -> Result<Served, Refusal> {
     let form = context.form()?;
-    let model = model_of(form.text("model"), |kind| {
+    let model = model_of(context, form.text("model"), |kind| {
         matches!(kind, Kind::Hearing { .. })
     })?;
     let heard = Heard::read(&form, model, "transcribe")?;
@@ -38,9 +38,9 @@ pub(super) fn transcribe(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// Writes down in English what is said in another language.
-pub(super) fn translate(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn translate(context: &Context<'_>) -> Result<Served, Refusal> {
     let form = context.form()?;
-    let model = model_of(form.text("model"), |kind| {
+    let model = model_of(context, form.text("model"), |kind| {
         kind == Kind::Hearing { by_token: false }
     })?;
     Heard::read(&form, model, "translate")?.whole(&form)
@@ -57,13 +57,13 @@ struct Heard {
 }
 
 impl Heard {
-    fn read(form: &Form<'_>, model: &'static Model, task: &'static str) -> Result<Self, ApiError> {
-        let file = form.part("file").ok_or_else(|| ApiError::missing("file"))?;
+    fn read(form: &Form<'_>, model: &'static Model, task: &'static str) -> Result<Self, Refusal> {
+        let file = form.part("file").ok_or_else(|| error::missing("file"))?;
         if file.bytes.is_empty() {
             let message = "The audio file is empty.";
-            return Err(ApiError::invalid("file", "audio_too_short", message));
+            return Err(error::invalid("file", "audio_too_short", message));
         }
-        let milliseconds = audio::milliseconds(file.bytes);
+        let milliseconds = sound::milliseconds(file.bytes);
         let name = file.file_name.as_deref().unwrap_or("the recording");
         Ok(Self {
             model,
@@ -100,6 +100,7 @@ impl Heard {
         Charge {
             model: self.model,
             tier,
+            factor: None,
             quantities: self.quantities(),
         }
     }
@@ -132,7 +133,7 @@ impl Heard {
         serde_json::from_str(&format!("{whole}.{part:03}")).unwrap_or(Value::Null)
     }
 
-    fn whole(&self, form: &Form<'_>) -> Result<Served, ApiError> {
+    fn whole(&self, form: &Form<'_>) -> Result<Served, Refusal> {
         let mut charge = self.charge();
         if self.by_token() {
             let written = tokens::pieces(&self.text).count() as u64;
@@ -157,7 +158,7 @@ impl Heard {
             "vtt" => format!("WEBVTT\n\n00:00:00.000 --> {end}\n{}\n\n", self.text),
             _ => {
                 let message = format!("'{format}' is not supported with this model.");
-                return Err(ApiError::invalid(
+                return Err(error::invalid(
                     "response_format",
                     "unsupported_value",
                     message,

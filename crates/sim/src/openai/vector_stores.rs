@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Context, Served, page},
-    error::ApiError,
+    error::{self, Refusal},
     state::keep,
 };
 
 /// Begins a store.
-pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json_or_empty()?;
     if body["file_ids"]
         .as_array()
         .is_some_and(|files| !files.is_empty())
     {
-        return Err(ApiError::not_simulated("A vector store with files"));
+        return Err(error::not_simulated("A vector store with files"));
     }
     let object = json!({
         "id": context.world.ids.fresh("vs_"),
@@ -35,7 +35,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// The project's stores, the newest first.
-pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let stores = context.world.openai.vector_stores.lock();
     let own = stores
         .iter()
@@ -46,7 +46,7 @@ pub(super) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
 }
 
 /// One store.
-pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
     let id = context.part(0);
     let stores = context.world.openai.vector_stores.lock();
     let own =
@@ -54,17 +54,17 @@ pub(super) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
     let found = stores.iter().find(own);
     found
         .map(|(_, object)| Served::free(object))
-        .ok_or_else(|| ApiError::not_found("vector store", id))
+        .ok_or_else(|| error::not_found("vector store", id))
 }
 
 /// Forgets a store.
-pub(super) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(super) fn delete(context: &Context<'_>) -> Result<Served, Refusal> {
     let id = context.part(0);
     let mut stores = context.world.openai.vector_stores.lock();
     let before = stores.len();
     stores.retain(|(project, object)| project != context.project() || object["id"] != id);
     if stores.len() == before {
-        return Err(ApiError::not_found("vector store", id));
+        return Err(error::not_found("vector store", id));
     }
     Ok(Served::free(
         &json!({"id": id, "object": "vector_store.deleted", "deleted": true}),

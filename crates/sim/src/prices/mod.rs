@@ -1,33 +1,45 @@
-//! OpenAI's prices, written down by hand, and the simulator's own arithmetic.
+//! Prices, written down by hand, and the simulator's own arithmetic.
 //!
-//! Source: developers.openai.com/api/docs/pricing as read on 2026-11-22. A rate is in micro-dollars
-//! per million units, which is the same number as pico-dollars per unit: 0.15 dollars per million
-//! tokens is 150,000.
+//! A rate is in micro-dollars per million units, which is the same number as pico-dollars per
+//! unit: 0.15 dollars per million tokens is 150,000. Sound alone is priced by the hour.
 
-mod table;
+mod openai;
 
-pub(crate) use table::MODELS;
-
-use crate::quantities::{Meter, Quantities};
-
-/// Input beyond this many tokens makes a whole call dearer: input twice, output one and a half.
-pub(crate) const LONG_CONTEXT_TOKENS: u64 = 272_000;
+use crate::{
+    quantities::{Meter, Quantities},
+    service::Service,
+};
 
 /// Rates in pico-dollars per unit.
 #[derive(Clone, Copy)]
 pub(crate) struct Rates {
     pub(crate) input: u128,
     pub(crate) cached: u128,
-    /// Zero where writing a cache costs what reading input costs, and is not told apart. Kept for
-    /// 12 hours it costs twice as much.
+    /// Zero where writing a cache costs what reading input costs, and is not told apart.
     pub(crate) cache_write: u128,
+    pub(crate) cache_write_long: u128,
     pub(crate) output: u128,
     pub(crate) image_input: u128,
     pub(crate) audio_output: u128,
     pub(crate) image_output: u128,
-    pub(crate) audio_millisecond: u128,
+    /// In micro-dollars an hour.
+    pub(crate) audio_hour: u128,
     pub(crate) character: u128,
 }
+
+/// Everything for nothing.
+const NONE: Rates = Rates {
+    input: 0,
+    cached: 0,
+    cache_write: 0,
+    cache_write_long: 0,
+    output: 0,
+    image_input: 0,
+    audio_output: 0,
+    image_output: 0,
+    audio_hour: 0,
+    character: 0,
+};
 
 /// What a model is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +63,7 @@ pub(crate) enum Kind {
 }
 
 /// A share of the standard price.
-type Ratio = (u128, u128);
+pub(crate) type Ratio = (u128, u128);
 
 /// A model and its price.
 pub(crate) struct Model {
@@ -63,22 +75,26 @@ pub(crate) struct Model {
     flex: Option<Ratio>,
     priority: Option<Ratio>,
     ultrafast: Option<Ratio>,
-    long_context: LongContext,
+    long_context: Option<LongContext>,
 }
 
-/// What happens beyond [`LONG_CONTEXT_TOKENS`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LongContext {
-    SamePrice,
-    Dearer,
-    /// Dearer, and never at priority.
-    DearerWithoutPriority,
+/// A whole call is dearer when its input is longer than this.
+#[derive(Clone, Copy)]
+struct LongContext {
+    behind: u64,
+    /// How much dearer, in halves.
+    input_halves: u128,
+    output_halves: u128,
+    /// And it is never served at priority.
+    without_priority: bool,
 }
 
 /// How fast a call is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
     Default,
+    /// What Anthropic calls the same.
+    Standard,
     Flex,
     Priority,
     Ultrafast,
@@ -89,6 +105,7 @@ impl Tier {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
+            Self::Standard => "standard",
             Self::Flex => "flex",
             Self::Priority => "priority",
             Self::Ultrafast => "ultrafast",
@@ -97,14 +114,28 @@ impl Tier {
 
     /// The tier with this text.
     pub(crate) fn named(text: &str) -> Option<Self> {
-        let all = [Self::Default, Self::Flex, Self::Priority, Self::Ultrafast];
+        let all = [
+            Self::Default,
+            Self::Standard,
+            Self::Flex,
+            Self::Priority,
+            Self::Ultrafast,
+        ];
         all.into_iter().find(|tier| tier.as_str() == text)
     }
 }
 
+/// Every model of a company.
+pub(crate) const fn models(service: Service) -> &'static [Model] {
+    match service {
+        Service::Openai => openai::MODELS,
+        _ => &[],
+    }
+}
+
 /// The model of this name, alias or dated.
-pub(crate) fn find(name: &str) -> Option<&'static Model> {
-    MODELS
+pub(crate) fn find(service: Service, name: &str) -> Option<&'static Model> {
+    models(service)
         .iter()
         .find(|model| model.name == name || model.answers_as == name)
 }
@@ -113,22 +144,24 @@ impl Model {
     /// The tier that a call is really served at: the one asked for where the model has a price
     /// for it, else the standard one.
     pub(crate) fn served_at(&self, asked: Option<&str>, input_tokens: u64) -> Tier {
-        let long = input_tokens > LONG_CONTEXT_TOKENS;
+        let long = self
+            .long_context
+            .is_some_and(|long| long.without_priority && input_tokens > long.behind);
         match asked {
             Some("flex") if self.flex.is_some() => Tier::Flex,
-            Some("priority" | "fast")
-                if self.priority.is_some()
-                    && !(long && self.long_context == LongContext::DearerWithoutPriority) =>
-            {
-                Tier::Priority
-            }
+            Some("priority" | "fast") if self.priority.is_some() && !long => Tier::Priority,
             Some("ultrafast") if self.ultrafast.is_some() => Tier::Ultrafast,
             _ => Tier::Default,
         }
     }
 
     /// What a call costs in nano-dollars: exact until the one rounding, half to even.
-    pub(crate) fn cost_nanos(&self, tier: Tier, quantities: &Quantities) -> u128 {
+    pub(crate) fn cost_nanos(
+        &self,
+        tier: Tier,
+        factor: Option<Ratio>,
+        quantities: &Quantities,
+    ) -> u128 {
         let amount = |meter| u128::from(quantities.get(meter));
         let rates = &self.rates;
         let special_input = amount(Meter::CachedInputTokens)
@@ -139,27 +172,30 @@ impl Model {
         let input = amount(Meter::InputTokens).saturating_sub(special_input) * rates.input
             + amount(Meter::CachedInputTokens) * rates.cached
             + amount(Meter::CacheWriteTokens) * rates.cache_write
-            + amount(Meter::CacheWriteLongTokens) * rates.cache_write * 2
+            + amount(Meter::CacheWriteLongTokens) * rates.cache_write_long
             + amount(Meter::InputImageTokens) * rates.image_input;
         let output = amount(Meter::OutputTokens).saturating_sub(special_output) * rates.output
             + amount(Meter::OutputAudioTokens) * rates.audio_output
             + amount(Meter::OutputImageTokens) * rates.image_output;
-        let other = amount(Meter::AudioMilliseconds) * rates.audio_millisecond
-            + amount(Meter::Characters) * rates.character;
-
-        // In halves of a pico-dollar, so that one and a half times the output stays whole.
-        let long = self.long_context != LongContext::SamePrice
-            && quantities.get(Meter::InputTokens) > LONG_CONTEXT_TOKENS;
-        let (input_halves, output_halves) = if long { (4, 3) } else { (2, 2) };
-        let halves = input * input_halves + output * output_halves + other * 2;
+        // A millisecond of sound at a micro-dollar an hour is 10/36 of a pico-dollar: counted in
+        // parts of 72, in which halves stay whole too.
+        let characters = amount(Meter::Characters) * rates.character * 72;
+        let sound = amount(Meter::AudioMilliseconds) * rates.audio_hour * 20;
+        let long = self
+            .long_context
+            .filter(|long| quantities.get(Meter::InputTokens) > long.behind);
+        let (input_halves, output_halves) =
+            long.map_or((2, 2), |long| (long.input_halves, long.output_halves));
+        let parts = (input * input_halves + output * output_halves) * 36 + characters + sound;
         let (times, over) = match tier {
-            Tier::Default => None,
+            Tier::Default | Tier::Standard => None,
             Tier::Flex => self.flex,
             Tier::Priority => self.priority,
             Tier::Ultrafast => self.ultrafast,
         }
         .unwrap_or((1, 1));
-        divide_half_even(halves * times, over * 2_000)
+        let (more, less) = factor.unwrap_or((1, 1));
+        divide_half_even(parts * times * more, over * less * 72_000)
     }
 }
 
@@ -183,11 +219,11 @@ mod tests {
     use super::*;
 
     fn cost(model: &str, tier: Tier, amounts: &[(Meter, u64)]) -> String {
-        dollars(
-            find(model)
-                .unwrap()
-                .cost_nanos(tier, &Quantities::of(amounts)),
-        )
+        dollars(find(Service::Openai, model).unwrap().cost_nanos(
+            tier,
+            None,
+            &Quantities::of(amounts),
+        ))
     }
 
     use Meter::*;
@@ -299,7 +335,11 @@ mod tests {
 
     #[test]
     fn a_tier_without_a_price_is_served_as_the_standard_one() {
-        let tier = |model: &str, asked, tokens| find(model).unwrap().served_at(asked, tokens);
+        let tier = |model: &str, asked, tokens| {
+            find(Service::Openai, model)
+                .unwrap()
+                .served_at(asked, tokens)
+        };
         assert_eq!(tier("gpt-4o-mini", Some("flex"), 1), Tier::Default);
         assert_eq!(tier("gpt-6-sol", Some("fast"), 300_000), Tier::Priority);
         assert_eq!(tier("gpt-5.5", Some("priority"), 272_001), Tier::Default);

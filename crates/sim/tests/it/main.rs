@@ -9,5 +9,6 @@ mod faults;
 mod fidelity;
 mod harness;
 mod keys;
+mod life;
 mod other;
 mod responses;

@@ -4,24 +4,24 @@ use serde_json::{Value, json};
 
 use super::{ServiceAccount, expiry, name, scopes};
 use crate::{
-    keys::{Key, KeyKind, KeyState},
+    keys::{Key, KeyKind, KeyState, Origin},
     openai::{
         context::{Context, Served, page},
-        error::ApiError,
+        error::{self, Refusal},
     },
     service::Service,
 };
 
 /// One more key for an account.
-pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json_or_empty()?;
     let scopes = scopes(&body)?.unwrap_or_default();
     let expires_at = expiry(context, &body)?;
     let account = {
         let mut organization = context.world.openai.organization.lock();
-        organization.open_project(context.part(0))?;
+        organization.open_project(context, context.part(0))?;
         organization
-            .service_account(context.part(0), context.part(1))?
+            .service_account(context, context.part(0), context.part(1))?
             .clone()
     };
     let name = body["name"].as_str().unwrap_or("Secret Key").to_owned();
@@ -43,6 +43,8 @@ pub(super) fn make(
         value: context.world.ids.fresh("sk-svcacct-sim-"),
         service: Service::Openai,
         name,
+        origin: Origin::Administration,
+        organization_id: context.organization().to_owned(),
         project_id: Some(account.project.clone()),
         service_account_id: Some(account.id.clone()),
         scopes,
@@ -50,7 +52,7 @@ pub(super) fn make(
         expires_at,
         ..Key::default()
     };
-    context.world.keys.add(key.clone());
+    context.mint(key.clone());
     json!({
         "id": key.id,
         "object": "organization.project.service_account.api_key",
@@ -62,29 +64,37 @@ pub(super) fn make(
 }
 
 /// The keys of a project.
-pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let project = context.part(0);
-    context.world.openai.organization.lock().project(project)?;
-    let keys = context.world.keys.list(|key| belongs(key, project));
+    context
+        .world
+        .openai
+        .organization
+        .lock()
+        .project(context, project)?;
+    let keys = context
+        .world
+        .keys
+        .listed(|key| is_of(key, project), |key| belongs(key, project));
     let views = keys.iter().map(|key| project_view(context, key)).collect();
     Ok(Served::free(&page(context.request, views, 20)))
 }
 
 /// One key of a project.
-pub(in crate::openai) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
-    change(context, |_| {}).map(|key| Served::free(&project_view(context, &key)))
+pub(in crate::openai) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
+    look(context).map(|key| Served::free(&project_view(context, &key)))
 }
 
 /// Other permissions, another end.
-pub(in crate::openai) fn update(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn update(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
     let scopes = scopes(&body)?;
     let expires_at = expiry(context, &body)?;
     let now = context.now();
-    let before = change(context, |_| {})?;
-    if before.state == KeyState::Expired || before.expires_at.is_some_and(|end| end <= now) {
+    let before = look(context)?;
+    if before.is_expired(now) {
         let message = "An expired key cannot be updated.";
-        return Err(ApiError::invalid("api_key_id", "api_key_expired", message));
+        return Err(error::invalid("api_key_id", "api_key_expired", message));
     }
     let key = change(context, |key| {
         if let Some(scopes) = scopes {
@@ -96,40 +106,31 @@ pub(in crate::openai) fn update(context: &Context<'_>) -> Result<Served, ApiErro
 }
 
 /// Revokes a key; its account and its other keys stay.
-pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
-    let key = change(context, |key| key.state = KeyState::Revoked)?;
+pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, Refusal> {
+    let key = change(context, |key| {
+        key.put(KeyState::Revoked, context.now());
+    })?;
     let object = "organization.project.api_key.deleted";
     Ok(Served::free(
         &json!({"id": key.id, "object": object, "deleted": true}),
     ))
 }
 
-/// Revokes every key that fits.
-pub(super) fn revoke_all(context: &Context<'_>, fits: impl Fn(&Key) -> bool) {
-    let meant =
-        |key: &Key| key.service == Service::Openai && key.state != KeyState::Revoked && fits(key);
-    while context
-        .world
-        .keys
-        .change(meant, |key| key.state = KeyState::Revoked)
-        .is_some()
-    {}
-}
-
 /// Admin keys.
-pub(in crate::openai) fn list_admin(context: &Context<'_>) -> Result<Served, ApiError> {
-    let keys = context.world.keys.list(is_admin);
+pub(in crate::openai) fn list_admin(context: &Context<'_>) -> Result<Served, Refusal> {
+    let own = |key: &Key| key.kind == KeyKind::Admin && is_own(context, key);
+    let keys = context.world.keys.listed(own, is_alive);
     let views = keys.iter().map(admin_view).collect();
     Ok(Served::free(&page(context.request, views, 20)))
 }
 
 /// One admin key.
-pub(in crate::openai) fn retrieve_admin(context: &Context<'_>) -> Result<Served, ApiError> {
-    change_admin(context, |_| {}).map(|key| Served::free(&admin_view(&key)))
+pub(in crate::openai) fn retrieve_admin(context: &Context<'_>) -> Result<Served, Refusal> {
+    look_admin(context).map(|key| Served::free(&admin_view(&key)))
 }
 
 /// A new admin key, its value shown once.
-pub(in crate::openai) fn create_admin(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn create_admin(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
     let key = Key {
         id: context.world.ids.fresh("key_"),
@@ -137,52 +138,81 @@ pub(in crate::openai) fn create_admin(context: &Context<'_>) -> Result<Served, A
         service: Service::Openai,
         kind: KeyKind::Admin,
         name: name(&body)?,
+        origin: Origin::Administration,
+        organization_id: context.organization().to_owned(),
         created_at: context.now(),
         expires_at: expiry(context, &body)?,
         ..Key::default()
     };
     let mut view = admin_view(&key);
     view["value"] = json!(key.value);
-    context.world.keys.add(key);
+    context.mint(key);
     Ok(Served::free(&view))
 }
 
 /// Revokes an admin key.
-pub(in crate::openai) fn delete_admin(context: &Context<'_>) -> Result<Served, ApiError> {
-    let key = change_admin(context, |key| key.state = KeyState::Revoked)?;
+pub(in crate::openai) fn delete_admin(context: &Context<'_>) -> Result<Served, Refusal> {
+    let key = change_admin(context, |key| {
+        key.put(KeyState::Revoked, context.now());
+    })?;
     let object = "organization.admin_api_key.deleted";
     Ok(Served::free(
         &json!({"id": key.id, "object": object, "deleted": true}),
     ))
 }
 
-fn belongs(key: &Key, project: &str) -> bool {
+/// Whether a key is, or was, one of a project.
+fn is_of(key: &Key, project: &str) -> bool {
     key.service == Service::Openai
         && key.kind == KeyKind::Project
-        && key.state != KeyState::Revoked
         && key.project_id.as_deref() == Some(project)
 }
 
-fn is_admin(key: &Key) -> bool {
-    key.service == Service::Openai && key.kind == KeyKind::Admin && key.state != KeyState::Revoked
+fn is_alive(key: &Key) -> bool {
+    key.state != KeyState::Revoked
 }
 
-fn change(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, ApiError> {
+fn belongs(key: &Key, project: &str) -> bool {
+    is_alive(key) && is_of(key, project)
+}
+
+fn is_own(context: &Context<'_>, key: &Key) -> bool {
+    key.service == Service::Openai && key.organization_id == context.organization()
+}
+
+/// The key of the path, as it is.
+fn look(context: &Context<'_>) -> Result<Key, Refusal> {
     let (project, id) = (context.part(0), context.part(1));
-    let found = context
-        .world
-        .keys
-        .change(|key| belongs(key, project) && key.id == id, change);
-    found.ok_or_else(|| ApiError::not_found("API key", id))
+    let found = context.world.keys.get(Service::Openai, id);
+    found
+        .filter(|key| belongs(key, project) && is_own(context, key))
+        .ok_or_else(|| error::not_found("API key", id))
 }
 
-fn change_admin(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, ApiError> {
+fn change(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, Refusal> {
+    let (project, id) = (context.part(0), context.part(1));
+    let fits = |key: &Key| belongs(key, project) && is_own(context, key);
+    let found = context.change_key(id, fits, change);
+    found.ok_or_else(|| error::not_found("API key", id))
+}
+
+/// The admin key of the path, as it is.
+fn look_admin(context: &Context<'_>) -> Result<Key, Refusal> {
     let id = context.part(0);
-    let found = context
-        .world
-        .keys
-        .change(|key| is_admin(key) && key.id == id, change);
-    found.ok_or_else(|| ApiError::not_found("admin API key", id))
+    let found = context.world.keys.get(Service::Openai, id);
+    found
+        .filter(|key| is_admin(context, key))
+        .ok_or_else(|| error::not_found("admin API key", id))
+}
+
+fn change_admin(context: &Context<'_>, change: impl FnOnce(&mut Key)) -> Result<Key, Refusal> {
+    let id = context.part(0);
+    let found = context.change_key(id, |key| is_admin(context, key), change);
+    found.ok_or_else(|| error::not_found("admin API key", id))
+}
+
+fn is_admin(context: &Context<'_>, key: &Key) -> bool {
+    key.kind == KeyKind::Admin && is_alive(key) && is_own(context, key)
 }
 
 fn project_view(context: &Context<'_>, key: &Key) -> Value {

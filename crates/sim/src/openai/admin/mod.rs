@@ -8,13 +8,16 @@ pub(super) mod usage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{context::Context, error::ApiError};
-use crate::keys::DEFAULT_PROJECT;
+use super::{
+    context::Context,
+    error::{self, Refusal},
+};
+use crate::{keys::DEFAULT_ORGANIZATION, service::Service};
 
 /// The longest life of a key.
 const MOST_SECONDS: i64 = 31_536_000;
 
-/// The organization: its projects and their service accounts. Keys stand in the table of keys.
+/// Every organization: its projects and their service accounts. Keys stand in the table of keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Organization {
     projects: Vec<Project>,
@@ -24,6 +27,8 @@ pub(crate) struct Organization {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Project {
     id: String,
+    #[serde(default = "default_organization")]
+    organization: String,
     name: String,
     created_at: i64,
     archived_at: Option<i64>,
@@ -38,39 +43,60 @@ struct ServiceAccount {
 }
 
 impl Organization {
-    /// The organization at the beginning: one project.
+    /// One organization with one project.
     pub(crate) fn new(now: i64) -> Self {
-        let project = Project {
-            id: DEFAULT_PROJECT.to_owned(),
-            name: "Default project".to_owned(),
-            created_at: now,
-            archived_at: None,
-        };
-        Self {
-            projects: vec![project],
+        let mut organization = Self {
+            projects: Vec::new(),
             service_accounts: Vec::new(),
+        };
+        organization.begin(DEFAULT_ORGANIZATION, now);
+        organization
+    }
+
+    /// One more organization, with the project in which it begins, unless it is there.
+    pub(crate) fn begin(&mut self, organization: &str, now: i64) {
+        let Some(id) = Service::Openai.first_project(organization) else {
+            return;
+        };
+        if !self.projects.iter().any(|project| project.id == id) {
+            self.projects.push(Project {
+                id,
+                organization: organization.to_owned(),
+                name: "Default project".to_owned(),
+                created_at: now,
+                archived_at: None,
+            });
         }
     }
 
-    fn project(&mut self, id: &str) -> Result<&mut Project, ApiError> {
-        let found = self.projects.iter_mut().find(|project| project.id == id);
-        found.ok_or_else(|| ApiError::not_found("project", id))
+    fn project(&mut self, context: &Context<'_>, id: &str) -> Result<&mut Project, Refusal> {
+        let found = self
+            .projects
+            .iter_mut()
+            .find(|project| project.id == id && project.organization == context.organization());
+        found.ok_or_else(|| error::not_found("project", id))
     }
 
     /// A project to which something can be added.
-    fn open_project(&mut self, id: &str) -> Result<&mut Project, ApiError> {
-        let project = self.project(id)?;
+    fn open_project(&mut self, context: &Context<'_>, id: &str) -> Result<&mut Project, Refusal> {
+        let project = self.project(context, id)?;
         if project.archived_at.is_some() {
             let message = "The project is archived.";
-            return Err(ApiError::invalid("project_id", "project_archived", message));
+            return Err(error::invalid("project_id", "project_archived", message));
         }
         Ok(project)
     }
 
-    fn service_account(&self, project: &str, id: &str) -> Result<&ServiceAccount, ApiError> {
+    fn service_account(
+        &mut self,
+        context: &Context<'_>,
+        project: &str,
+        id: &str,
+    ) -> Result<&ServiceAccount, Refusal> {
+        self.project(context, project)?;
         let mut accounts = self.service_accounts.iter();
         let found = accounts.find(|account| account.project == project && account.id == id);
-        found.ok_or_else(|| ApiError::not_found("service account", id))
+        found.ok_or_else(|| error::not_found("service account", id))
     }
 }
 
@@ -101,8 +127,12 @@ impl ServiceAccount {
     }
 }
 
+fn default_organization() -> String {
+    DEFAULT_ORGANIZATION.to_owned()
+}
+
 /// The end of a key's life that a request asks for.
-fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, ApiError> {
+fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, Refusal> {
     match &body["expires_in_seconds"] {
         Value::Null => Ok(None),
         asked => {
@@ -111,7 +141,7 @@ fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, ApiError> 
                 .filter(|asked| (1..=MOST_SECONDS).contains(asked));
             let seconds = seconds.ok_or_else(|| {
                 let message = format!("Invalid 'expires_in_seconds': 1 to {MOST_SECONDS}.");
-                ApiError::invalid("expires_in_seconds", "invalid_value", message)
+                error::invalid("expires_in_seconds", "invalid_value", message)
             })?;
             Ok(Some(context.now() + seconds))
         }
@@ -119,13 +149,13 @@ fn expiry(context: &Context<'_>, body: &Value) -> Result<Option<i64>, ApiError> 
 }
 
 /// The scopes that a request asks for.
-fn scopes(body: &Value) -> Result<Option<Vec<String>>, ApiError> {
+fn scopes(body: &Value) -> Result<Option<Vec<String>>, Refusal> {
     match &body["scopes"] {
         Value::Null => Ok(None),
         asked => serde_json::from_value(asked.clone())
             .map(Some)
             .map_err(|_| {
-                ApiError::invalid(
+                error::invalid(
                     "scopes",
                     "invalid_value",
                     "Invalid 'scopes': expected texts.",
@@ -135,8 +165,8 @@ fn scopes(body: &Value) -> Result<Option<Vec<String>>, ApiError> {
 }
 
 /// A name that must be there.
-fn name(body: &Value) -> Result<String, ApiError> {
+fn name(body: &Value) -> Result<String, Refusal> {
     let name = body["name"].as_str().filter(|name| !name.is_empty());
     name.map(str::to_owned)
-        .ok_or_else(|| ApiError::missing("name"))
+        .ok_or_else(|| error::missing("name"))
 }

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::{ServiceAccount, expiry, keys, name};
 use crate::openai::{
     context::{Context, Served, page},
-    error::ApiError,
+    error::Refusal,
 };
 
 /// The accounts of a project.
-pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, Refusal> {
     let mut organization = context.world.openai.organization.lock();
     let project = context.part(0);
-    organization.project(project)?;
+    organization.project(context, project)?;
     let own = organization
         .service_accounts
         .iter()
@@ -22,7 +22,7 @@ pub(in crate::openai) fn list(context: &Context<'_>) -> Result<Served, ApiError>
 }
 
 /// A new account and, unless told otherwise, its first key: the only time its value is shown.
-pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let body = context.json()?;
     let name = name(&body)?;
     let expires_at = expiry(context, &body)?;
@@ -35,7 +35,7 @@ pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiErro
     };
     {
         let mut organization = context.world.openai.organization.lock();
-        organization.open_project(project)?;
+        organization.open_project(context, project)?;
         organization.service_accounts.push(account.clone());
     }
     let mut view = account.view();
@@ -54,23 +54,23 @@ pub(in crate::openai) fn create(context: &Context<'_>) -> Result<Served, ApiErro
 }
 
 /// One account.
-pub(in crate::openai) fn retrieve(context: &Context<'_>) -> Result<Served, ApiError> {
-    let organization = context.world.openai.organization.lock();
-    let account = organization.service_account(context.part(0), context.part(1))?;
+pub(in crate::openai) fn retrieve(context: &Context<'_>) -> Result<Served, Refusal> {
+    let mut organization = context.world.openai.organization.lock();
+    let account = organization.service_account(context, context.part(0), context.part(1))?;
     Ok(Served::free(&account.view()))
 }
 
 /// Removes an account and every key of it.
-pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn delete(context: &Context<'_>) -> Result<Served, Refusal> {
     let (project, id) = (context.part(0), context.part(1));
     {
         let mut organization = context.world.openai.organization.lock();
-        organization.service_account(project, id)?;
+        organization.service_account(context, project, id)?;
         organization
             .service_accounts
             .retain(|account| account.id != id);
     }
-    keys::revoke_all(context, |key| key.service_account_id.as_deref() == Some(id));
+    context.delete_keys(|key| key.service_account_id.as_deref() == Some(id));
     let object = "organization.project.service_account.deleted";
     Ok(Served::free(
         &json!({"id": id, "object": object, "deleted": true}),

@@ -8,7 +8,7 @@ use crate::{
     bill::Call,
     openai::{
         context::{Context, Served},
-        error::ApiError,
+        error::{self, Refusal},
     },
     prices,
     quantities::{Meter, Quantities},
@@ -29,7 +29,7 @@ struct Row {
 type Labels = Vec<(&'static str, Value)>;
 
 /// Money by day.
-pub(in crate::openai) fn costs(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn costs(context: &Context<'_>) -> Result<Served, Refusal> {
     let report = Report::read(context, DAY, (7, 180))?;
     let rows = |labels: &Labels, row: &Row| {
         let value = prices::dollars(row.cost_nanos);
@@ -45,7 +45,7 @@ pub(in crate::openai) fn costs(context: &Context<'_>) -> Result<Served, ApiError
 }
 
 /// Quantities by minute, hour or day.
-pub(in crate::openai) fn usage(context: &Context<'_>) -> Result<Served, ApiError> {
+pub(in crate::openai) fn usage(context: &Context<'_>) -> Result<Served, Refusal> {
     let what = context.part(0).to_owned();
     let operations: &[&str] = match what.as_str() {
         "completions" => &["chat.completions", "responses"],
@@ -61,7 +61,7 @@ pub(in crate::openai) fn usage(context: &Context<'_>) -> Result<Served, ApiError
         | "decisions" => &[],
         _ => {
             let path = format!("/v1/organization/usage/{what}");
-            return Err(ApiError::no_route("GET", &path));
+            return Err(error::no_route("GET", &path));
         }
     };
     let (width, limits) = match context.request.query("bucket_width").unwrap_or("1d") {
@@ -70,7 +70,7 @@ pub(in crate::openai) fn usage(context: &Context<'_>) -> Result<Served, ApiError
         "1d" => (DAY, (7, 31)),
         _ => {
             let message = "Invalid 'bucket_width': expected 1m, 1h or 1d.";
-            return Err(ApiError::invalid("bucket_width", "invalid_value", message));
+            return Err(error::invalid("bucket_width", "invalid_value", message));
         }
     };
     let report = Report::read(context, width, limits)?;
@@ -142,19 +142,19 @@ struct Report {
 }
 
 impl Report {
-    fn read(context: &Context<'_>, width: i64, limits: (i64, i64)) -> Result<Self, ApiError> {
+    fn read(context: &Context<'_>, width: i64, limits: (i64, i64)) -> Result<Self, Refusal> {
         let request = context.request;
         let number = |name: &str| {
             request
                 .query(name)
                 .and_then(|text| text.parse::<i64>().ok())
         };
-        let start = number("start_time").ok_or_else(|| ApiError::missing("start_time"))?;
+        let start = number("start_time").ok_or_else(|| error::missing("start_time"))?;
         let end = number("end_time").unwrap_or_else(|| context.now() + 1);
         let buckets = number("limit").unwrap_or(limits.0);
         if !(1..=limits.1).contains(&buckets) {
             let message = format!("Invalid 'limit': expected 1 to {}.", limits.1);
-            return Err(ApiError::invalid("limit", "invalid_value", message));
+            return Err(error::invalid("limit", "invalid_value", message));
         }
         let known = [
             "project_id",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::context::{Content, Failure};
+use super::served::{Content, Failure};
 use crate::{
     body::{Break, Frame, Manner},
     encoding::{self, Encoding, StreamEncoder},

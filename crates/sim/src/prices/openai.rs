@@ -1,18 +1,8 @@
 //! Every model of OpenAI with its price.
+//!
+//! Source: developers.openai.com/api/docs/pricing as read on 2026-11-22.
 
-use super::{Kind, LongContext, Model, Rates, Ratio};
-
-const NONE: Rates = Rates {
-    input: 0,
-    cached: 0,
-    cache_write: 0,
-    output: 0,
-    image_input: 0,
-    audio_output: 0,
-    image_output: 0,
-    audio_millisecond: 0,
-    character: 0,
-};
+use super::{Kind, LongContext, Model, NONE, Rates, Ratio};
 
 const fn chat(
     name: &'static str,
@@ -28,13 +18,15 @@ const fn chat(
             input,
             cached,
             cache_write,
+            // Kept for 12 hours it costs twice as much.
+            cache_write_long: cache_write * 2,
             output,
             ..NONE
         },
         flex: None,
         priority: None,
         ultrafast: None,
-        long_context: LongContext::SamePrice,
+        long_context: None,
     }
 }
 
@@ -49,19 +41,27 @@ const fn other(name: &'static str, kind: Kind, rates: Rates) -> Model {
 const HALF: Option<Ratio> = Some((1, 2));
 const DOUBLE: Option<Ratio> = Some((2, 1));
 
+/// Input twice, output one and a half times.
+const DEARER: LongContext = LongContext {
+    behind: 272_000,
+    input_halves: 4,
+    output_halves: 3,
+    without_priority: false,
+};
+
 /// A model of the sixth generation: every tier, dearer when long.
 const fn sixth(name: &'static str, rates: [u128; 4]) -> Model {
     Model {
         flex: HALF,
         priority: DOUBLE,
-        long_context: LongContext::Dearer,
+        long_context: Some(DEARER),
         ..chat(name, name, true, rates)
     }
 }
 
 /// Every model, with dollars per million: input / cached input / cache write / output.
 #[rustfmt::skip]
-pub(crate) const MODELS: &[Model] = &[
+pub(super) const MODELS: &[Model] = &[
     // 2 / 0.10 / 2.50 / 10
     Model { ultrafast: Some((6, 1)), ..sixth("gpt-6.1-sol", [2_000_000, 100_000, 2_500_000, 10_000_000]) },
     // 1 / 0.05 / 1.25 / 5
@@ -78,7 +78,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model {
         flex: HALF,
         priority: Some((5, 2)),
-        long_context: LongContext::DearerWithoutPriority,
+        long_context: Some(LongContext { without_priority: true, ..DEARER }),
         ..chat("gpt-5.5", "gpt-5.5-2026-04-23", true, [5_000_000, 500_000, 0, 30_000_000])
     },
     // 1.25 / 0.125 / – / 10
@@ -108,10 +108,10 @@ pub(crate) const MODELS: &[Model] = &[
     other("gpt-4o-transcribe", Kind::Hearing { by_token: true }, Rates { input: 2_500_000, output: 10_000_000, ..NONE }),
     // 1.25 in / 5 out
     other("gpt-4o-mini-transcribe", Kind::Hearing { by_token: true }, Rates { input: 1_250_000, output: 5_000_000, ..NONE }),
-    // 0.0045 dollars a minute = 75 nano-dollars a millisecond
-    other("gpt-transcribe", Kind::Hearing { by_token: false }, Rates { audio_millisecond: 75_000, ..NONE }),
-    // 0.006 dollars a minute = 100 nano-dollars a millisecond
-    other("whisper-1", Kind::Hearing { by_token: false }, Rates { audio_millisecond: 100_000, ..NONE }),
+    // 0.0045 dollars a minute = 0.27 an hour
+    other("gpt-transcribe", Kind::Hearing { by_token: false }, Rates { audio_hour: 270_000, ..NONE }),
+    // 0.006 dollars a minute = 0.36 an hour
+    other("whisper-1", Kind::Hearing { by_token: false }, Rates { audio_hour: 360_000, ..NONE }),
     // 15 and 30 dollars per million characters
     other("tts-1", Kind::Speech { by_token: false }, Rates { character: 15_000_000, ..NONE }),
     other("tts-1-hd", Kind::Speech { by_token: false }, Rates { character: 30_000_000, ..NONE }),

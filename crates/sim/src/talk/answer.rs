@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::prompt::Prompt;
+use super::Prompt;
 use crate::{
     prices::{Kind, Model},
     quantities::Meter,
@@ -13,41 +13,44 @@ use crate::{
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finish {
+pub(crate) enum Finish {
     Stop,
     Length,
     ToolCall,
 }
 
 /// What is to be answered, and how.
-pub(super) struct Wish<'a> {
-    pub(super) model: &'a Model,
-    pub(super) tools: Vec<Tool>,
-    pub(super) tool_choice: &'a Value,
+pub(crate) struct Wish<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) tool_choice: &'a Value,
     /// `{"type": "json_schema", …}` and the like.
-    pub(super) format: &'a Value,
+    pub(crate) format: &'a Value,
     /// The most tokens, thinking included.
-    pub(super) most_tokens: Option<u64>,
-    pub(super) effort: Option<&'a str>,
+    pub(crate) most_tokens: Option<u64>,
+    pub(crate) effort: Option<&'a str>,
 }
 
 /// A function that may be called.
-pub(super) struct Tool {
+pub(crate) struct Tool {
     name: String,
     parameters: Value,
 }
 
 impl Tool {
-    /// The functions of a request, in chat's shape or in that of responses.
-    pub(super) fn read_all(tools: &Value) -> Vec<Self> {
+    /// The functions of a request, in any company's shape.
+    pub(crate) fn read_all(tools: &Value) -> Vec<Self> {
         let tools = tools.as_array().into_iter().flatten();
         tools
             .filter_map(|tool| {
                 let function = tool.get("function").unwrap_or(tool);
                 let name = function["name"].as_str()?.to_owned();
+                let parameters = function
+                    .get("parameters")
+                    .or_else(|| function.get("input_schema"));
                 Some(Self {
                     name,
-                    parameters: function["parameters"].clone(),
+                    parameters: parameters.cloned().unwrap_or_default(),
                 })
             })
             .collect()
@@ -56,17 +59,17 @@ impl Tool {
 
 /// An answer, token by token.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The function, where it is a call and the pieces are its arguments.
-    pub(super) tool: Option<String>,
-    pub(super) pieces: Vec<String>,
-    pub(super) reasoning: u64,
-    pub(super) finish: Finish,
+    pub(crate) tool: Option<String>,
+    pub(crate) pieces: Vec<String>,
+    pub(crate) reasoning: u64,
+    pub(crate) finish: Finish,
 }
 
 impl Answer {
     /// The answer to a prompt; `variant` tells several answers apart.
-    pub(super) fn to(prompt: &Prompt, wish: &Wish<'_>, variant: u64) -> Self {
+    pub(crate) fn to(prompt: &Prompt, wish: &Wish<'_>, variant: u64) -> Self {
         let tool = wish.tool_to_call(prompt);
         let text = match tool {
             Some(tool) => schema::instance(&tool.parameters).to_string(),
@@ -92,12 +95,12 @@ impl Answer {
     }
 
     /// All of it.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.pieces.concat()
     }
 
     /// What a whole answer says of its own length: text and thinking.
-    pub(super) fn tokens(&self) -> u64 {
+    pub(crate) fn tokens(&self) -> u64 {
         self.name_tokens() + tokens::count(&self.text()) + self.reasoning
     }
 
@@ -106,7 +109,7 @@ impl Answer {
     }
 
     /// What is billed when its beginning goes out: the thinking, and the function's name.
-    pub(super) fn counts_of_beginning(&self) -> Vec<(Meter, u64)> {
+    pub(crate) fn counts_of_beginning(&self) -> Vec<(Meter, u64)> {
         vec![
             (Meter::OutputTokens, self.reasoning + self.name_tokens()),
             (Meter::ReasoningTokens, self.reasoning),
@@ -114,7 +117,7 @@ impl Answer {
     }
 
     /// What is billed when it goes out whole.
-    pub(super) fn counts(&self) -> Vec<(Meter, u64)> {
+    pub(crate) fn counts(&self) -> Vec<(Meter, u64)> {
         let mut counts = self.counts_of_beginning();
         counts.push((Meter::OutputTokens, self.pieces.len() as u64));
         counts
@@ -122,7 +125,7 @@ impl Answer {
 }
 
 /// What is billed for one piece.
-pub(super) fn counts_of_piece() -> Vec<(Meter, u64)> {
+pub(crate) fn counts_of_piece() -> Vec<(Meter, u64)> {
     vec![(Meter::OutputTokens, 1)]
 }
 

@@ -9,7 +9,7 @@ const SAMPLES_PER_SECOND: u32 = 24_000;
 
 /// How long a sound lasts, in milliseconds. A WAV file is measured; of any other format the size
 /// is taken for 128 kbit/s.
-pub(super) fn milliseconds(sound: &[u8]) -> u64 {
+pub(crate) fn milliseconds(sound: &[u8]) -> u64 {
     wav_milliseconds(sound).unwrap_or_else(|| (sound.len() as u64).div_ceil(BYTES_PER_MILLISECOND))
 }
 
@@ -41,7 +41,7 @@ fn wav_milliseconds(sound: &[u8]) -> Option<u64> {
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Mp3,
     Opus,
     Aac,
@@ -52,7 +52,7 @@ pub(super) enum Format {
 
 impl Format {
     /// The format with this name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "mp3" => Self::Mp3,
             "opus" => Self::Opus,
@@ -65,7 +65,7 @@ impl Format {
     }
 
     /// The content type of an answer.
-    pub(super) const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Mp3 => "audio/mpeg",
             Self::Opus => "audio/opus",
@@ -78,7 +78,7 @@ impl Format {
 
     /// Silence of a length. WAV, PCM and MP3 can be played; the others have the right beginning
     /// and a likely size, which is all that a proxy sees of them.
-    pub(super) fn silence(self, milliseconds: u64) -> Bytes {
+    pub(crate) fn silence(self, milliseconds: u64) -> Bytes {
         let milliseconds = usize::try_from(milliseconds).unwrap_or(0);
         let samples = milliseconds * (SAMPLES_PER_SECOND as usize / 1_000);
         let filled = |beginning: &[u8], size: usize| {
