@@ -7,6 +7,7 @@
 //!
 //! `/_sim/…` is the judge's own counter; [`Simulator`] says what stands there.
 
+mod anthropic;
 pub mod authority;
 mod bill;
 mod body;
@@ -17,6 +18,7 @@ mod desk;
 mod encoding;
 mod faults;
 mod ids;
+mod instant;
 mod keys;
 mod limits;
 mod multipart;

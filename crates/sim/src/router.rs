@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::{
+    anthropic::Anthropic,
     body::SimBody,
     control,
     desk::{self, Company},
@@ -53,6 +54,7 @@ pub(crate) async fn answer(
 fn company(service: Service) -> Option<&'static dyn Company> {
     match service {
         Service::Openai => Some(&Openai),
+        Service::Anthropic => Some(&Anthropic),
         _ => None,
     }
 }

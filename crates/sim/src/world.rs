@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    anthropic,
     bill::{Bill, SavedBill},
     cache::PromptCache,
     clock::Clock,
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) recorder: Recorder,
     pub(crate) cache: PromptCache,
     pub(crate) openai: openai::State,
+    pub(crate) anthropic: anthropic::State,
 }
 
 /// What is kept between two runs.
@@ -36,6 +38,8 @@ struct Saved {
     keys: Vec<Key>,
     bill: SavedBill,
     organization: openai::Organization,
+    #[serde(default)]
+    anthropic: anthropic::Saved,
 }
 
 impl World {
@@ -52,6 +56,7 @@ impl World {
             recorder: Recorder::default(),
             cache: PromptCache::default(),
             openai: openai::State::new(now),
+            anthropic: anthropic::State::default(),
             clock,
         })
     }
@@ -67,6 +72,7 @@ impl World {
         self.keys.load(saved.keys);
         self.bill.load(saved.bill);
         *self.openai.organization.lock() = saved.organization;
+        self.anthropic.load(saved.anthropic);
         Ok(())
     }
 
@@ -76,6 +82,7 @@ impl World {
             keys: self.keys.list(|_| true),
             bill: self.bill.save(),
             organization: self.openai.organization.lock().clone(),
+            anthropic: self.anthropic.save(),
         };
         let new = file.with_extension("new");
         std::fs::write(&new, serde_json::to_vec(&saved)?)?;
@@ -101,5 +108,6 @@ impl World {
         self.recorder.reset();
         self.cache.reset();
         self.openai.reset(now);
+        self.anthropic.reset();
     }
 }

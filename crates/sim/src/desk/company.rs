@@ -33,6 +33,11 @@ pub(crate) trait Company: Sync {
         ids.fresh("req_")
     }
 
+    /// What every request needs beside a key.
+    fn check(&self, _: &Request) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// The permission that a route needs.
     fn scope(&self, route: &Route) -> &'static str {
         route.scope
@@ -69,4 +74,5 @@ pub(crate) struct Head<'a> {
     /// What is left of the running minute; on paid calls only.
     pub(crate) allowance: Option<Allowance>,
     pub(crate) elapsed_ms: u128,
+    pub(crate) now: i64,
 }

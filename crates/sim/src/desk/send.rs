@@ -55,6 +55,7 @@ pub(crate) async fn answer(
         world,
         company,
         request: &request,
+        request_id: &desk.request_id,
         key: &key,
         parts,
         faults: &faults,
@@ -167,6 +168,7 @@ impl<'a> Desk<'a> {
         if !self.company.permits(key, route) {
             return refuse(Trouble::MissingScope(self.company.scope(route)));
         }
+        self.company.check(self.request)?;
         if allowance.exceeded {
             let wait = allowance.reset_seconds;
             return refuse(Trouble::TooFast { code, wait });
@@ -326,6 +328,7 @@ impl<'a> Desk<'a> {
             key: self.key.as_ref(),
             allowance: self.allowance,
             elapsed_ms: self.came_in.elapsed().as_millis(),
+            now: self.world.clock.now(),
         });
         let mut headers = HeaderMap::new();
         for (name, value) in common.iter().chain(own) {

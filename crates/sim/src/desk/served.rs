@@ -25,6 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) world: &'a World,
     pub(crate) company: &'a dyn Company,
     pub(crate) request: &'a Request,
+    pub(crate) request_id: &'a str,
     /// The key of the call; a key of nobody where the route asks for none.
     pub(crate) key: &'a Key,
     /// What stood in the path where the route has a `{}`.

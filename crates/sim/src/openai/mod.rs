@@ -27,6 +27,8 @@ mod transcriptions;
 mod vector_stores;
 
 pub(crate) use admin::Organization;
+pub(crate) use auth::bearer;
+pub(crate) use sse::typed as typed_event;
 pub(crate) use state::State;
 
 use crate::{

@@ -9,7 +9,7 @@ pub(super) fn data(body: &Value) -> Bytes {
 }
 
 /// An event named by its own `type`.
-pub(super) fn typed(body: &Value) -> Bytes {
+pub(crate) fn typed(body: &Value) -> Bytes {
     let name = body["type"].as_str().unwrap_or_default();
     format!("event: {name}\ndata: {body}\n\n").into()
 }

@@ -3,6 +3,7 @@
 //! A rate is in micro-dollars per million units, which is the same number as pico-dollars per
 //! unit: 0.15 dollars per million tokens is 150,000. Sound alone is priced by the hour.
 
+mod anthropic;
 mod openai;
 
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) struct Model {
     flex: Option<Ratio>,
     priority: Option<Ratio>,
     ultrafast: Option<Ratio>,
+    /// Can be asked to be fast, for twice the price.
+    pub(crate) has_fast: bool,
     long_context: Option<LongContext>,
 }
 
@@ -129,6 +132,7 @@ impl Tier {
 pub(crate) const fn models(service: Service) -> &'static [Model] {
     match service {
         Service::Openai => openai::MODELS,
+        Service::Anthropic => anthropic::MODELS,
         _ => &[],
     }
 }

@@ -26,6 +26,7 @@ const fn chat(
         flex: None,
         priority: None,
         ultrafast: None,
+        has_fast: false,
         long_context: None,
     }
 }

@@ -146,6 +146,34 @@ impl Sim {
         .await
     }
 
+    /// A request to any company, without a key.
+    pub fn to(&self, service: &str, method: Method, path: &str) -> RequestBuilder {
+        let address = format!("{}/{service}/{path}", self.address);
+        self.client.request(method, address)
+    }
+
+    /// The value of the first key of a company, of this kind.
+    pub async fn key_of(&self, service: &str, kind: &str) -> String {
+        let path = format!("keys?service={service}");
+        let keys = self.judge(Method::GET, &path, &Value::Null).await;
+        let mut keys = keys["keys"].as_array().unwrap().iter();
+        let key = keys.find(|key| key["kind"] == kind).unwrap();
+        key["value"].as_str().unwrap().to_owned()
+    }
+
+    /// The bill of any company.
+    pub async fn bill_of(&self, service: &str) -> Value {
+        let path = format!("bill?service={service}");
+        self.judge(Method::GET, &path, &Value::Null).await
+    }
+
+    /// Everything that the judge tells of the keys of a company.
+    pub async fn minted(&self, service: &str, query: &str) -> Vec<Value> {
+        let path = format!("minted?service={service}{query}");
+        let told = self.judge(Method::GET, &path, &Value::Null).await;
+        told["keys"].as_array().unwrap().clone()
+    }
+
     /// A form with a file to OpenAI.
     pub async fn upload(&self, path: &str, file: Vec<u8>, fields: &[(&str, &str)]) -> Answer {
         let part = reqwest::multipart::Part::bytes(file).file_name("a.wav");

@@ -43,12 +43,6 @@ async fn listed(sim: &Sim, project: &str) -> usize {
     list["data"].as_array().unwrap().len()
 }
 
-async fn minted(sim: &Sim, query: &str) -> Vec<Value> {
-    let path = format!("minted?service=openai{query}");
-    let told = sim.judge(Method::GET, &path, &Value::Null).await;
-    told["keys"].as_array().unwrap().clone()
-}
-
 #[tokio::test]
 async fn the_judge_knows_every_key_there_ever_was_and_tells_no_value() {
     let sim = Sim::start().await;
@@ -59,7 +53,7 @@ async fn the_judge_knows_every_key_there_ever_was_and_tells_no_value() {
     let path = format!("{project}/api_keys/{}", key["id"].as_str().unwrap());
     sim.manage(Method::DELETE, &path, &Value::Null).await;
     assert_eq!(models(&sim, key).await, 401);
-    let told = minted(&sim, "").await;
+    let told = sim.minted("openai", "").await;
     let of = |key: &Value| {
         told.iter()
             .find(|told| told["id"] == key["id"])
@@ -80,7 +74,7 @@ async fn the_judge_knows_every_key_there_ever_was_and_tells_no_value() {
     for value in [&key["value"], &second["value"], &json!(sim.key)] {
         assert!(!text.contains(value.as_str().unwrap()));
     }
-    let living = minted(&sim, "&live=true&namePrefix=ukm-").await;
+    let living = sim.minted("openai", "&live=true&namePrefix=ukm-").await;
     assert_eq!(living, [of(&second)]);
 }
 
@@ -104,7 +98,7 @@ async fn an_answer_is_lost_after_the_key_was_made() {
         .await;
     assert_eq!(finish(ask()).await.status, 503);
     // Two were made, whose values nobody has.
-    let lost = minted(&sim, "&namePrefix=ukm-lost").await;
+    let lost = sim.minted("openai", "&namePrefix=ukm-lost").await;
     assert_eq!(lost.len(), 2);
     assert_eq!(listed(&sim, &project).await, 3);
 }
@@ -149,7 +143,7 @@ async fn a_key_works_only_after_some_time_and_a_deleted_one_a_little_longer() {
     assert_eq!(listed(&sim, &project).await, 2);
     assert_eq!(listed(&sim, &project).await, 1);
     // The truth was told at once.
-    let told = minted(&sim, "&namePrefix=late").await;
+    let told = sim.minted("openai", "&namePrefix=late").await;
     assert_eq!(told[0]["live"], false);
 }
 
@@ -182,7 +176,7 @@ async fn a_key_is_revoked_behind_its_owner_s_back_at_a_call_that_was_counted() {
             .await;
         assert_eq!(answer.status, status);
     }
-    let told = minted(&sim, "&live=false").await;
+    let told = sim.minted("openai", "&live=false").await;
     assert_eq!(told[0]["id"], KEY_ID);
     assert_eq!(told[0]["callsRefused"], 2);
 }

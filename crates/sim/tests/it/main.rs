@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod anthropic;
 mod audio;
 mod chat;
 mod faults;
