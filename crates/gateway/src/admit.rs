@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use diamond_admission::{CallMark, TenantAccess};
 use diamond_domain::{Alarm, AlarmCode, RequestId, TraceId};
-use diamond_providers::{Classified, Metering};
+use diamond_providers::{Classified, Metering, RequestHead};
 use http::request::Parts;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -41,7 +41,8 @@ pub(crate) async fn admit(
 ) -> Result<(Arc<CallContext>, Prepared), Failure> {
     let provider = &upstream.provider;
     path::check_form(&parts)?;
-    let presented = provider.presented_token(&parts.headers);
+    let presented = provider.presented_token(&parts.headers, parts.uri.query());
+    let presented = presented.as_deref();
     let mut who = Refused {
         arrival,
         address: peer.ip(),
@@ -72,9 +73,10 @@ pub(crate) async fn admit(
     if route.metering == Metering::Unknown {
         raise_unknown_route(inner, &access, upstream, &parts, own_path);
     }
+    let query = provider.query_to_send(&route, parts.uri.query(), access.tenant());
     let uri = upstream
         .base
-        .join(own_path, parts.uri.query())
+        .join(own_path, query.as_deref())
         .ok_or_else(|| {
             Failure::own(
                 diamond_providers::Fault::BadRequest,
@@ -82,14 +84,12 @@ pub(crate) async fn admit(
                 "The path is not valid.",
             )
         })?;
-    let inbound = Inbound::read(
-        provider.as_ref(),
-        &route,
-        &parts.headers,
-        body,
-        &inner.settings,
-    )
-    .await?;
+    let head = RequestHead {
+        path: own_path,
+        query: parts.uri.query(),
+        headers: &parts.headers,
+    };
+    let inbound = Inbound::read(provider.as_ref(), &route, &head, body, &inner.settings).await?;
     // What the provider takes as a user may be no user id of ours; then nobody said.
     let provided = inbound
         .facts

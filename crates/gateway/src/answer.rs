@@ -37,7 +37,8 @@ pub(crate) fn tap_for(
     let kind = AnswerKind::of(content_type.unwrap_or(""));
     let facts = context.facts_now();
     let hides = context.usage_injected;
-    let meter = context.provider.meter(&context.route, &facts, kind, hides);
+    let mut meter = context.provider.meter(&context.route, &facts, kind, hides);
+    meter.headers(headers);
     let encoding = Encoding::of(headers);
     (
         Tap::new(

@@ -234,6 +234,8 @@ fn refusal() -> Reading {
         failed_inside: false,
         modifiers: Vec::new(),
         provider_usage: None,
+        beside: Vec::new(),
+        stated_cost: None,
     }
 }
 
@@ -274,7 +276,11 @@ impl CallContext {
     pub(crate) fn facts_now(&self) -> RequestFacts {
         match &self.form {
             None => self.facts.clone(),
-            Some(form) => self.provider.read_multipart(&self.route, &form.lock()),
+            Some(form) => {
+                let known = self.facts.clone();
+                self.provider
+                    .read_multipart(&self.route, known, &form.lock())
+            }
         }
     }
 }
@@ -347,7 +353,7 @@ impl Open {
             operation: context.route.operation.to_owned(),
             secret_version: Some(key.version()),
             payer: key.payer(),
-            quantities: reading.quantities,
+            quantities: reading.everything(),
             cost_usd: cost.amount,
             cost_basis: cost.basis,
             price_id: cost.price_id,

@@ -121,7 +121,9 @@ impl Gateway {
         let mut upstreams = HashMap::new();
         let mut bases = Vec::new();
         for (service, provider) in parts.providers.iter() {
-            let set = settings.upstreams.get(service);
+            let set = settings.upstreams.get(service).map(String::as_str);
+            let usual = || provider.descriptor().base_url();
+            let set = set.or_else(usual);
             let set = set.ok_or_else(|| GatewayError::NoAddress(service.clone()))?;
             let base = Base::parse(set).map_err(|reason| GatewayError::BaseUrl {
                 service: service.clone(),

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use diamond_providers::{
-    BodyKind, Fault, MultipartScan, Provider, RequestFacts, Route, boundary_of,
+    BodyKind, Fault, MultipartScan, Provider, RequestFacts, RequestHead, Route, boundary_of,
 };
-use http::{
-    HeaderMap,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -42,10 +39,11 @@ impl Inbound {
     pub(crate) async fn read(
         provider: &dyn Provider,
         route: &Route,
-        headers: &HeaderMap,
+        head: &RequestHead<'_>,
         body: Incoming,
         settings: &GatewaySettings,
     ) -> Result<Self, Failure> {
+        let headers = head.headers;
         let said: Option<u64> = headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -54,8 +52,8 @@ impl Inbound {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("");
         let boundary = boundary_of(content_type);
+        let facts = provider.read_head(route, head);
         if body.is_end_stream() {
-            let facts = RequestFacts::default();
             return Ok(Self::held(facts, false, Bytes::new()));
         }
         let readable = route.body != BodyKind::Opaque;
@@ -68,19 +66,20 @@ impl Inbound {
         }
         if readable && boundary.is_none() {
             let bytes = hold(body, said, settings).await?;
-            let facts = provider.read_json(route, &bytes);
+            let facts = provider.read_json(route, facts, &bytes);
             let changed = provider.prepare_json(route, &facts, &bytes);
             let injected = changed.is_some();
             return Ok(Self::held(facts, injected, changed.unwrap_or(bytes)));
         }
         let form = boundary.filter(|_| readable).map(MultipartScan::new);
-        Self::read_head(provider, route, body, said, form, settings).await
+        Self::read_upload(provider, route, facts, body, said, form, settings).await
     }
 
     /// Holds a short upload whole; of a longer one the beginning is read before it streams.
-    async fn read_head(
+    async fn read_upload(
         provider: &dyn Provider,
         route: &Route,
+        known: RequestFacts,
         mut body: Incoming,
         said: Option<u64>,
         mut form: Option<MultipartScan>,
@@ -104,8 +103,8 @@ impl Inbound {
         }
         let head = head.freeze();
         let mut facts = match &form {
-            Some(form) => provider.read_multipart(route, form),
-            None => RequestFacts::default(),
+            Some(form) => provider.read_multipart(route, known, form),
+            None => known,
         };
         facts.body_bytes = said.unwrap_or(head.len() as u64);
         if ended {

@@ -49,6 +49,13 @@ pub(crate) struct Priceable<'a> {
 impl Inner {
     /// What a reading costs. What has no price raises an alarm: it is unknown, not nothing.
     pub(crate) fn cost_of(&self, call: &Priceable<'_>, reading: &Reading) -> Cost {
+        if let Some(amount) = reading.stated_cost {
+            return Cost {
+                amount,
+                basis: CostBasis::ProviderReported,
+                price_id: None,
+            };
+        }
         let basis = match reading.basis {
             ReadingBasis::Free => return Cost::nothing("free"),
             ReadingBasis::Unknown => {
@@ -62,7 +69,7 @@ impl Inner {
             ReadingBasis::Measured => CostBasis::PricedMeasurement,
             ReadingBasis::Estimated => CostBasis::Estimated,
         };
-        match self.price(call, reading) {
+        match self.price_all(call, reading) {
             Ok(priced) => Cost {
                 amount: priced.cost,
                 basis,
@@ -87,15 +94,35 @@ impl Inner {
         }
     }
 
-    fn price(&self, call: &Priceable<'_>, reading: &Reading) -> Result<Priced, Unpriced> {
+    /// The price of the call and of what other models did within it.
+    fn price_all(&self, call: &Priceable<'_>, reading: &Reading) -> Result<Priced, Unpriced> {
         let model = reading.model.as_deref().unwrap_or(call.asked_model);
+        let mut total = self.price(call, reading, model, &reading.quantities)?;
+        for beside in &reading.beside {
+            let priced = self.price(call, reading, &beside.model, &beside.quantities)?;
+            let sum = total.cost.checked_add(priced.cost);
+            total.cost = sum.ok_or(Unpriced::OutOfRange)?;
+            total.price_id.push('+');
+            total.price_id.push_str(&priced.price_id);
+        }
+        Ok(total)
+    }
+
+    fn price(
+        &self,
+        call: &Priceable<'_>,
+        reading: &Reading,
+        model: &str,
+        quantities: &Quantities,
+    ) -> Result<Priced, Unpriced> {
+        let modifiers: Vec<&str> = reading.modifiers.iter().map(AsRef::as_ref).collect();
         let query = PriceQuery {
             service: call.service,
             model,
             service_tier: reading.service_tier.as_deref(),
             at: call.at,
-            quantities: &reading.quantities,
-            modifiers: &reading.modifiers,
+            quantities,
+            modifiers: &modifiers,
         };
         match self.catalog.price(&query) {
             // A dated edition (`gpt-9-2027-01-02`) that has no row of its own costs what the name
@@ -160,7 +187,7 @@ impl Inner {
                 service_tier: facts.service_tier.as_deref(),
                 at,
                 quantities: &most,
-                modifiers: &[],
+                modifiers: &facts.modifiers,
             };
             self.catalog
                 .price(&query)

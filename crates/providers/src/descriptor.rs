@@ -19,6 +19,14 @@ pub struct Descriptor {
     pub retired_since: Option<Cow<'static, str>>,
 }
 
+impl Descriptor {
+    /// The usual address.
+    #[must_use]
+    pub fn base_url(&self) -> Option<&str> {
+        Some(&self.regions.first()?.base_url)
+    }
+}
+
 /// An address of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {

@@ -66,6 +66,19 @@ pub struct OwnError {
     pub message: String,
 }
 
+impl OwnError {
+    /// What tells an SDK not to try again. OpenAI's and Anthropic's repeat 408, 409, 429 and 5xx;
+    /// these of ours do not pass by waiting.
+    pub(crate) fn no_retry_header(&self) -> Vec<(&'static str, &'static str)> {
+        match self.fault {
+            Fault::Limited | Fault::Conflict | Fault::Internal => {
+                vec![("x-should-retry", "false")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The answer that carries an [`OwnError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorAnswer {

@@ -9,6 +9,8 @@
 //! the folders are the notations that services share: JSON, server-sent events, multipart, WAV.
 
 mod answer;
+mod anthropic;
+mod credential;
 mod descriptor;
 mod failure;
 mod json;
@@ -23,10 +25,14 @@ mod request;
 mod route;
 mod short_lived;
 mod sse;
+mod table;
+#[cfg(test)]
+mod testing;
 mod verdict;
 mod wav;
 
 pub use answer::Answer;
+pub use anthropic::Anthropic;
 pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
 pub use failure::{ErrorAnswer, Fault, OwnError};
 pub use json::{Found, JsonScan, Pattern, decimal_seconds_to_milliseconds};
@@ -34,13 +40,13 @@ pub use management::{
     Ask, Capacity, Effect, KeyManagement, ListedKey, ManagementError, MintSpec, Minted, Place,
     ProviderKey, Step,
 };
-pub use meter::{AnswerKind, EventRole, Reading, ReadingBasis, ResponseMeter};
+pub use meter::{AnswerKind, Beside, EventRole, Reading, ReadingBasis, ResponseMeter};
 pub use multipart::{MultipartScan, boundary_of};
 pub use openai::OpenAi;
 pub use outbound::{HeaderText, OutboundRequest};
 pub use provider::{ModelLimits, Provider, UnusableKey};
 pub use registry::{Registry, all};
-pub use request::RequestFacts;
+pub use request::{RequestFacts, RequestHead};
 pub use route::{BodyKind, Classified, Metering, RefusedRoute, Route};
 pub use short_lived::{ShortLived, ShortLivedSpec};
 pub use sse::{SseEvent, SseScan};
@@ -48,5 +54,7 @@ pub use verdict::{KeyVerdict, LimitScope};
 pub use wav::WavHead;
 
 /// Every service that is built in: a line each.
-const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] =
-    &[|| std::sync::Arc::new(openai::OpenAi::new())];
+const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] = &[
+    || std::sync::Arc::new(OpenAi::new()),
+    || std::sync::Arc::new(Anthropic::new()),
+];

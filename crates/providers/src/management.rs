@@ -79,6 +79,8 @@ pub struct ListedKey {
     pub key: ProviderKey,
     /// Its name there.
     pub name: String,
+    /// What the provider shows of its text: `sk-ant-api03-R2D...igAA`.
+    pub hint: Option<String>,
     /// Whether it works.
     pub live: bool,
     /// When it was made, where the provider says so.
@@ -224,6 +226,47 @@ pub enum ManagementError {
         /// Why not, and what a person can do instead.
         reason: &'static str,
     },
+}
+
+impl ManagementError {
+    /// What a failed management answer means, by the verdict on the credential that asked.
+    #[must_use]
+    pub fn of(verdict: KeyVerdict, answer: &Answer<'_>) -> Self {
+        let status = format!("status {}", answer.status);
+        match verdict {
+            KeyVerdict::Limited { until, .. } | KeyVerdict::Overloaded { until } => Self::Later {
+                until,
+                reason: status,
+            },
+            KeyVerdict::BadRequest { reason } => Self::Refused { reason },
+            KeyVerdict::Crowded { .. } => Self::Later {
+                until: None,
+                reason: status,
+            },
+            KeyVerdict::Valid | KeyVerdict::Unclear { .. } if answer.status >= 500 => Self::Later {
+                until: None,
+                reason: status,
+            },
+            verdict => Self::Credential(verdict),
+        }
+    }
+}
+
+impl ListedKey {
+    /// Whether the key can be this one by what the provider shows of it: its beginning and its end.
+    /// `false` where the provider shows nothing.
+    #[must_use]
+    pub fn may_be(&self, key: &SecretValue) -> bool {
+        let Some(hint) = self.hint.as_deref() else {
+            return false;
+        };
+        let hidden = |letter: char| matches!(letter, '.' | '*' | '…' | '•');
+        let start = hint.split(hidden).next().unwrap_or("");
+        let end = hint.rsplit(hidden).next().unwrap_or("");
+        let known = start.len() + end.len();
+        let text = key.expose();
+        known >= 4 && known < text.len() && text.starts_with(start) && text.ends_with(end)
+    }
 }
 
 /// A service's management API. `admin` is the management credential.

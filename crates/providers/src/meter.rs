@@ -1,6 +1,9 @@
 //! The meter of one answer.
 
-use diamond_domain::Quantities;
+use std::borrow::Cow;
+
+use diamond_domain::{Money, Quantities};
+use http::HeaderMap;
 
 /// What the body of an answer is, from its `content-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,11 @@ pub enum EventRole {
 ///
 /// Bodies come in any chunking; the reading does not depend on it.
 pub trait ResponseMeter: Send {
+    /// The headers, before anything of the body: some services count there.
+    fn headers(&mut self, headers: &HeaderMap) {
+        let _ = headers;
+    }
+
     /// The next bytes of a body that is not a stream of events.
     fn bytes(&mut self, bytes: &[u8]);
 
@@ -83,8 +91,35 @@ pub struct Reading {
     pub partial: bool,
     /// Whether an error stood inside an answer that began well.
     pub failed_inside: bool,
-    /// What else the price depends on.
-    pub modifiers: Vec<&'static str>,
+    /// What else the price depends on, as `kind:value`.
+    pub modifiers: Vec<Cow<'static, str>>,
     /// The provider's usage object, verbatim.
     pub provider_usage: Option<String>,
+    /// What other models used on this model's behalf; it is in no count above.
+    pub beside: Vec<Beside>,
+    /// What the provider says that the call cost.
+    pub stated_cost: Option<Money>,
+}
+
+impl Reading {
+    /// What was used by all models together.
+    #[must_use]
+    pub fn everything(&self) -> Quantities {
+        let mut sum = self.quantities.clone();
+        for beside in &self.beside {
+            for (meter, amount) in beside.quantities.iter() {
+                sum.add(meter, amount);
+            }
+        }
+        sum
+    }
+}
+
+/// What another model used within the same call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Which model.
+    pub model: String,
+    /// What it used.
+    pub quantities: Quantities,
 }

@@ -1,13 +1,15 @@
 //! What the gateway and the use cases know of an AI service.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use diamond_domain::{Quantities, SecretValue, ServiceId};
+use diamond_domain::{Quantities, SecretValue, ServiceId, TenantId};
 use http::{HeaderMap, Method};
 
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
-    ManagementError, MultipartScan, OutboundRequest, OwnError, RequestFacts, ResponseMeter, Route,
-    ShortLived, ShortLivedSpec, Step,
+    ManagementError, MultipartScan, OutboundRequest, OwnError, RequestFacts, RequestHead,
+    ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, credential,
 };
 
 /// An AI service. Pure: it builds requests and reads answers, someone else sends bytes.
@@ -22,20 +24,54 @@ pub trait Provider: Send + Sync {
     fn classify(&self, method: &Method, path: &str) -> Classified;
 
     /// The access token, in whichever place the provider's SDK puts its key.
-    fn presented_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str>;
+    fn presented_token<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        query: Option<&'a str>,
+    ) -> Option<Cow<'a, str>> {
+        credential::presented(&self.descriptor().placements, headers, query)
+    }
 
     /// Takes the caller's credential and whatever else selects an account out of the headers, and
     /// puts the key in, marked sensitive.
     ///
     /// # Errors
     /// [`UnusableKey`] when the key cannot stand in a header.
-    fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey>;
+    fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
+        credential::place(&self.descriptor().placements, headers, key)
+    }
 
-    /// Reads a JSON body.
-    fn read_json(&self, route: &Route, body: &[u8]) -> RequestFacts;
+    /// The query to send: without the caller's credential, with what makes the tenant visible in
+    /// the provider's reports where it has words for that.
+    fn query_to_send<'a>(
+        &self,
+        route: &Route,
+        query: Option<&'a str>,
+        tenant: &TenantId,
+    ) -> Option<Cow<'a, str>> {
+        let _ = (route, tenant);
+        let query = query?;
+        let kept = credential::without(&self.descriptor().placements, query);
+        (!kept.is_empty() || query.is_empty()).then_some(kept)
+    }
 
-    /// Reads a form, as far as it has passed.
-    fn read_multipart(&self, route: &Route, form: &MultipartScan) -> RequestFacts;
+    /// Reads what stands before a body: a model in the path, an option in the query.
+    fn read_head(&self, route: &Route, head: &RequestHead<'_>) -> RequestFacts {
+        let _ = (route, head);
+        RequestFacts::default()
+    }
+
+    /// Reads a JSON body; `head` is what [`Provider::read_head`] gave.
+    fn read_json(&self, route: &Route, head: RequestFacts, body: &[u8]) -> RequestFacts;
+
+    /// Reads a form, as far as it has passed; `head` is what [`Provider::read_head`] gave, or what
+    /// an earlier reading of the same form did.
+    fn read_multipart(
+        &self,
+        route: &Route,
+        head: RequestFacts,
+        form: &MultipartScan,
+    ) -> RequestFacts;
 
     /// The body to send instead, when metering needs a change to it; every byte that is not part
     /// of the change stays as it is. With a change, the meter must be told.

@@ -1,5 +1,18 @@
 //! What is read from a request before it is forwarded.
 
+use http::HeaderMap;
+
+/// What stands before a request's body.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The provider's own path, beginning with `/`.
+    pub path: &'a str,
+    /// The query, as it came.
+    pub query: Option<&'a str>,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
 /// Facts of a request that steer metering. Everything is optional: a body that cannot be read is
 /// forwarded all the same, and the provider says what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,4 +45,6 @@ pub struct RequestFacts {
     pub own_sandbox: bool,
     /// The form of the answer asked for.
     pub response_format: Option<String>,
+    /// What the price depends on by the request's own words, as `kind:value`.
+    pub modifiers: Vec<&'static str>,
 }

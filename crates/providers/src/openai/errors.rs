@@ -129,11 +129,6 @@ pub(super) fn own_error(error: &OwnError) -> ErrorAnswer {
         | Fault::TooLarge
         | Fault::UnsupportedMedia => "invalid_request_error",
     };
-    // OpenAI's SDKs repeat 408, 409, 429 and 5xx; these of ours do not pass by waiting.
-    let no_retry = matches!(
-        error.fault,
-        Fault::Limited | Fault::Conflict | Fault::Internal
-    );
     let body = OwnBody {
         error: OwnObject {
             message: &error.message,
@@ -145,11 +140,7 @@ pub(super) fn own_error(error: &OwnError) -> ErrorAnswer {
     ErrorAnswer {
         status: error.fault.status(),
         content_type: "application/json",
-        headers: if no_retry {
-            vec![("x-should-retry", "false")]
-        } else {
-            Vec::new()
-        },
+        headers: error.no_retry_header(),
         body: serde_json::to_vec(&body)
             .map(Bytes::from)
             .unwrap_or_default(),

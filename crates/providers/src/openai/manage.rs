@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::keys::bearer;
 use crate::{
-    Answer, Capacity, Effect, KeyManagement, KeyVerdict, ListedKey, ManagementError, MintSpec,
-    Minted, OutboundRequest, Place, ProviderKey, ShortLived, ShortLivedSpec, Step,
+    Answer, Capacity, Effect, KeyManagement, ListedKey, ManagementError, MintSpec, Minted,
+    OutboundRequest, Place, ProviderKey, ShortLived, ShortLivedSpec, Step,
     openai::errors::classify_failure,
 };
 
@@ -79,6 +79,7 @@ struct NewKey {
 struct KeyRow {
     id: String,
     name: Option<String>,
+    redacted_value: Option<String>,
     created_at: Option<i64>,
     expires_at: Option<i64>,
     owner: Option<KeyOwner>,
@@ -355,6 +356,7 @@ fn listed(row: KeyRow, project: &str, now: Timestamp) -> Result<ListedKey, Manag
             place: home.place(),
         },
         name: row.name.unwrap_or_default(),
+        hint: row.redacted_value,
         live: expires_at.is_none_or(|end| end > now),
         created_at: row.created_at.map(second).transpose()?,
         expires_at,
@@ -405,24 +407,7 @@ fn read<T: serde::de::DeserializeOwned>(answer: &Answer<'_>) -> Result<T, Manage
 }
 
 fn failed(answer: &Answer<'_>) -> ManagementError {
-    match classify_failure(answer) {
-        KeyVerdict::Limited { until, .. } | KeyVerdict::Overloaded { until } => {
-            ManagementError::Later {
-                until,
-                reason: format!("status {}", answer.status),
-            }
-        }
-        KeyVerdict::BadRequest { reason } => ManagementError::Refused { reason },
-        KeyVerdict::Valid | KeyVerdict::Crowded { .. } | KeyVerdict::Unclear { .. }
-            if answer.status >= 500 =>
-        {
-            ManagementError::Later {
-                until: None,
-                reason: format!("status {}", answer.status),
-            }
-        }
-        verdict => ManagementError::Credential(verdict),
-    }
+    ManagementError::of(classify_failure(answer), answer)
 }
 
 #[cfg(test)]

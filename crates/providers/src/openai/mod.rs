@@ -62,19 +62,20 @@ impl Provider for OpenAi {
         routes::classify(method, path)
     }
 
-    fn presented_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        keys::presented_token(headers)
-    }
-
     fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
-        keys::place_key(headers, key)
+        keys::place_key(&self.descriptor.placements, headers, key)
     }
 
-    fn read_json(&self, route: &Route, body: &[u8]) -> RequestFacts {
+    fn read_json(&self, route: &Route, _head: RequestFacts, body: &[u8]) -> RequestFacts {
         request::read_json(route, body)
     }
 
-    fn read_multipart(&self, _route: &Route, form: &MultipartScan) -> RequestFacts {
+    fn read_multipart(
+        &self,
+        _route: &Route,
+        _head: RequestFacts,
+        form: &MultipartScan,
+    ) -> RequestFacts {
         request::read_multipart(form)
     }
 

@@ -71,9 +71,8 @@ pub(super) fn read_json(route: &Route, body: &[u8]) -> RequestFacts {
         input_text_bytes: TEXTS.map(|place| scan.length(place)).sum(),
         body_bytes: body.len() as u64,
         characters: spoken.then(|| characters(body)).flatten(),
-        audio_milliseconds: None,
         own_sandbox: scan.length(CONTAINER_NAMES) > 0,
-        response_format: None,
+        ..RequestFacts::default()
     }
 }
 

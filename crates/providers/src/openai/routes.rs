@@ -3,24 +3,14 @@
 use http::Method;
 
 use crate::{
-    BodyKind::{self, Json, Multipart, Opaque},
+    BodyKind::{Json, Multipart, Opaque},
     Classified,
-    Metering::{self, Deferred, Free, Measured, Unknown, Usage},
-    RefusedRoute, Route,
+    Metering::{Deferred, Free, Measured, Usage},
+    RefusedRoute,
+    table::{self, Row},
 };
 
-/// A row: method, path behind `/v1/` (`*` is one segment, a last `**` is any further ones),
-/// operation, metering, body, whether the answer may be a stream.
-type Row = (
-    &'static str,
-    &'static str,
-    &'static str,
-    Metering,
-    BodyKind,
-    bool,
-);
-
-/// The first row that fits counts, so what is called most stands first.
+/// Paths behind `/v1/`.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     ("POST", "chat/completions", "chat.completions", Usage, Json, true),
@@ -121,73 +111,23 @@ pub(super) fn classify(method: &Method, path: &str) -> Classified {
         return Classified::Refuse(MANAGEMENT);
     }
     let Some(behind) = behind else {
-        let first = path.split('/').next().unwrap_or("");
-        let known = ROWS
-            .iter()
-            .any(|row| row.1.split('/').next() == Some(first));
-        return if known {
+        return if table::begins_as(ROWS, path) {
             Classified::Refuse(WITHOUT_VERSION)
         } else {
-            Classified::Forward(UNKNOWN)
+            Classified::Forward(table::UNKNOWN)
         };
     };
     if matches!(behind, "realtime" | "live") {
         return Classified::Refuse(SOCKET);
     }
-    let method = if method == Method::HEAD {
-        "GET"
-    } else {
-        method.as_str()
-    };
-    let row = ROWS
-        .iter()
-        .find(|row| (row.0 == "*" || row.0 == method) && fits(row.1, behind));
-    Classified::Forward(row.map_or(UNKNOWN, |row| Route {
-        operation: row.2,
-        metering: row.3,
-        body: row.4,
-        may_stream: row.5,
-        replay_safe: true,
-    }))
+    Classified::Forward(table::find(ROWS, method, behind))
 }
-
-const UNKNOWN: Route = Route {
-    operation: "unknown",
-    metering: Unknown,
-    body: Opaque,
-    may_stream: true,
-    replay_safe: false,
-};
 
 /// Any spelling that a lenient server might take for a management path.
 fn is_management(path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or("");
-    let begins = |word: &str| {
-        first
-            .get(..word.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(word))
-    };
-    begins("organization") || begins("projects") || begins("dashboard") || begins("admin")
-}
-
-fn fits(pattern: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    for expected in pattern.split('/') {
-        if expected == "**" {
-            return true;
-        }
-        match segments.next() {
-            Some(segment) if expected == "*" => {
-                if segment.is_empty() {
-                    return false;
-                }
-            }
-            Some(segment) if segment == expected => {}
-            // `files/**` is also `files` itself.
-            _ => return false,
-        }
-    }
-    segments.next().is_none()
+    ["organization", "projects", "dashboard", "admin"]
+        .iter()
+        .any(|word| table::begins_with_word(path, word))
 }
 
 #[cfg(test)]

@@ -438,10 +438,12 @@ impl ResponseMeter for OpenAiMeter {
             partial,
             failed_inside: self.failed_inside && self.kind == AnswerKind::EventStream,
             modifiers: match self.operation {
-                "decisions" => vec!["operation:decisions"],
+                "decisions" => vec!["operation:decisions".into()],
                 _ => Vec::new(),
             },
             provider_usage: provider_usage.filter(|_| kept),
+            beside: Vec::new(),
+            stated_cost: None,
         }
     }
 }

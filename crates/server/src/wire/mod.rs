@@ -109,11 +109,14 @@ pub(crate) async fn open(
 
     let catalog = Arc::new(open_catalog(config)?);
     let providers = diamond_providers::all();
-    let addresses: HashMap<ServiceId, String> = config
-        .services
-        .iter()
-        .map(|(service, section)| (service.clone(), section.base_url.clone()))
-        .collect();
+    let usual = providers.iter().filter_map(|(service, provider)| {
+        let address = provider.descriptor().base_url()?;
+        Some((service.clone(), address.to_owned()))
+    });
+    let set = config.services.iter();
+    let set = set.map(|(service, section)| (service.clone(), section.base_url.clone()));
+    // What is set stands in the place of the usual one.
+    let addresses: HashMap<ServiceId, String> = usual.chain(set).collect();
     let authorities = extra_authorities(config)?;
     let signer = || {
         diamond_secrets::SigningKey::from_seed(&secrets.derive(CHECKPOINT_KEY))

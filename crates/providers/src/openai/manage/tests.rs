@@ -1,63 +1,7 @@
 //! The management API on recorded answers.
 
-use http::HeaderMap;
-
 use super::*;
-use crate::HeaderText;
-
-/// Carries a conversation on prepared answers; what was asked, and how it ended.
-fn carry<T>(step: Step<T>, answers: &[(u16, &str)]) -> (Vec<String>, Result<T, ManagementError>) {
-    let mut asked = Vec::new();
-    let mut answers = answers.iter();
-    let mut step = Ok(step);
-    loop {
-        match step {
-            Ok(Step::Done(value)) => {
-                assert_eq!(answers.len(), 0, "answers are left: asked {asked:?}");
-                return (asked, Ok(value));
-            }
-            Err(error) => return (asked, Err(error)),
-            Ok(Step::Ask(ask)) => {
-                let request = &ask.request;
-                assert!(
-                    request
-                        .headers
-                        .iter()
-                        .any(|(name, text)| name == AUTHORIZATION
-                            && matches!(text, HeaderText::Secret(_))),
-                    "{request:?}"
-                );
-                let body = String::from_utf8_lossy(&request.body);
-                let line = format!("{} {} {body}", request.method, request.path_and_query);
-                asked.push(line.trim_end().to_owned());
-                let (status, body) = answers.next().expect("an answer");
-                step = ask.answered(&Answer {
-                    status: *status,
-                    headers: &HeaderMap::new(),
-                    body: body.as_bytes(),
-                    now: Timestamp::UNIX_EPOCH,
-                });
-            }
-        }
-    }
-}
-
-fn admin() -> SecretValue {
-    SecretValue::new("sk-admin-test".to_owned())
-}
-
-fn spec(place: Option<Place>) -> MintSpec {
-    MintSpec {
-        key_name: "ukm-i-zaxon-r-1".into(),
-        place_name: "ukm-i-zaxon".into(),
-        place,
-        permissions: Vec::new(),
-        lifetime: None,
-        usage_limit: None,
-        addresses: Vec::new(),
-        tags: Vec::new(),
-    }
-}
+use crate::testing::{admin, carry, mint_spec as spec};
 
 const NEW_KEY: &str = r#"{"object":"organization.project.api_key","id":"key_1",
     "name":"n","value":"sk-svcacct-canary","created_at":1,"expires_at":null}"#;
