@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    prices::{self, Ratio, Tier},
+    prices::{self, Ratio, Terms, Tier},
     quantities::{Meter, Quantities},
     service::Service,
 };
@@ -33,6 +33,9 @@ pub(crate) struct Call {
     /// What the whole call costs more or less, as a fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) factor: Option<Ratio>,
+    /// What is added to every hour of sound, in micro-dollars.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) surcharge_hour: u128,
     pub(crate) quantities: Quantities,
     /// When it came in, in seconds since 1970.
     pub(crate) served_at: i64,
@@ -47,10 +50,13 @@ pub(crate) struct Call {
 impl Call {
     /// What it costs so far.
     pub(crate) fn cost_nanos(&self) -> u128 {
-        let tier = Tier::named(&self.service_tier).unwrap_or(Tier::Default);
-        prices::find(self.service, &self.model).map_or(0, |model| {
-            model.cost_nanos(tier, self.factor, &self.quantities)
-        })
+        let terms = Terms {
+            tier: Tier::named(&self.service_tier).unwrap_or(Tier::Default),
+            factor: self.factor,
+            surcharge_hour: self.surcharge_hour,
+        };
+        prices::find(self.service, &self.model)
+            .map_or(0, |model| model.cost_nanos(terms, &self.quantities))
     }
 
     fn view(&self) -> Value {
@@ -58,6 +64,10 @@ impl Call {
         view["costUsd"] = json!(prices::dollars(self.cost_nanos()));
         view
     }
+}
+
+const fn is_zero(number: &u128) -> bool {
+    *number == 0
 }
 
 /// A kind of event that is counted but not billed.

@@ -29,6 +29,33 @@ impl Ids {
             scatter(self.seed ^ (number << 1))
         )
     }
+
+    /// A new identifier in the shape of a UUID.
+    pub(crate) fn uuid(&self) -> String {
+        uuid(&self.fresh(""))
+    }
+}
+
+/// The identifier in the shape of a UUID that always belongs to a name.
+pub(crate) fn uuid_of(name: &str) -> String {
+    let hash = |start| {
+        name.bytes()
+            .fold(start, |hash, byte| scatter(hash ^ u64::from(byte)))
+    };
+    uuid(&format!("{:016x}{:016x}", hash(1), hash(2)))
+}
+
+/// 32 hexadecimal digits with the hyphens, the version and the variant of a random UUID.
+fn uuid(digits: &str) -> String {
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    )
 }
 
 /// One step of SplitMix64: a bijection, so different numbers stay different.
@@ -49,5 +76,8 @@ mod tests {
         assert_ne!(one.fresh("req_"), one.fresh("req_"));
         assert_ne!(one.fresh("req_"), other.fresh("req_"));
         assert_eq!(one.fresh("req_").len(), 36);
+        assert_eq!(one.uuid().len(), 36);
+        assert_eq!(uuid_of("nova-3"), uuid_of("nova-3"));
+        assert_ne!(uuid_of("nova-3"), uuid_of("nova-2"));
     }
 }

@@ -150,6 +150,8 @@ impl Limits {
             running: Arc::clone(&self.running),
             name,
             resets,
+            place: crowd.running,
+            most,
         })
     }
 
@@ -187,6 +189,15 @@ pub(crate) struct Slot {
     running: Arc<Mutex<Running>>,
     name: (Service, String),
     resets: u64,
+    place: u64,
+    most: u64,
+}
+
+impl Slot {
+    /// How many ran when it was taken, itself included, and how many may.
+    pub(crate) const fn crowd(&self) -> (u64, u64) {
+        (self.place, self.most)
+    }
 }
 
 impl Drop for Slot {
@@ -212,7 +223,7 @@ mod tests {
         assert!(first.is_some() && second.is_some());
         assert!(enter().is_none());
         drop(first);
-        assert!(enter().is_some());
+        assert_eq!(enter().map(|slot| slot.crowd()), Some((2, 2)));
         assert!(limits.enter(Service::Deepgram, "other", 2).is_some());
     }
 

@@ -10,7 +10,9 @@ use crate::{
     anthropic::Anthropic,
     body::SimBody,
     control,
+    deepgram::Deepgram,
     desk::{self, Company},
+    elevenlabs::Elevenlabs,
     openai::Openai,
     request::Request,
     service::Service,
@@ -55,6 +57,8 @@ fn company(service: Service) -> Option<&'static dyn Company> {
     match service {
         Service::Openai => Some(&Openai),
         Service::Anthropic => Some(&Anthropic),
+        Service::Elevenlabs => Some(&Elevenlabs),
+        Service::Deepgram => Some(&Deepgram),
         _ => None,
     }
 }

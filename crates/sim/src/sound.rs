@@ -13,6 +13,14 @@ pub(crate) fn milliseconds(sound: &[u8]) -> u64 {
     wav_milliseconds(sound).unwrap_or_else(|| (sound.len() as u64).div_ceil(BYTES_PER_MILLISECOND))
 }
 
+/// How many channels a sound has: those of a WAV file, else one.
+pub(crate) fn channels(sound: &[u8]) -> u64 {
+    let format = sound.windows(4).position(|four| four == b"fmt ");
+    let format = format.filter(|_| sound.starts_with(b"RIFF"));
+    let bytes = format.and_then(|start| sound.get(start + 10..start + 12)?.try_into().ok());
+    bytes.map_or(1, |bytes| u64::from(u16::from_le_bytes(bytes)).max(1))
+}
+
 /// The length of a WAV file by its own header, to the nearest millisecond. A `data` chunk that
 /// promises more than there is (a stream's header does) lasts as long as what is there.
 fn wav_milliseconds(sound: &[u8]) -> Option<u64> {
@@ -131,6 +139,9 @@ mod tests {
         let mut stream = Format::Wav.silence(500).to_vec();
         stream[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(milliseconds(&stream), 500);
+        assert_eq!(channels(&stream), 1);
+        stream[22] = 2;
+        assert_eq!(channels(&stream), 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     bill::{Bill, SavedBill},
     cache::PromptCache,
     clock::Clock,
+    elevenlabs,
     faults::FaultBox,
     ids::Ids,
     keys::{Key, KeyTable},
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) cache: PromptCache,
     pub(crate) openai: openai::State,
     pub(crate) anthropic: anthropic::State,
+    pub(crate) elevenlabs: elevenlabs::State,
 }
 
 /// What is kept between two runs.
@@ -40,6 +42,8 @@ struct Saved {
     organization: openai::Organization,
     #[serde(default)]
     anthropic: anthropic::Saved,
+    #[serde(default)]
+    elevenlabs: elevenlabs::Saved,
 }
 
 impl World {
@@ -57,6 +61,7 @@ impl World {
             cache: PromptCache::default(),
             openai: openai::State::new(now),
             anthropic: anthropic::State::default(),
+            elevenlabs: elevenlabs::State::default(),
             clock,
         })
     }
@@ -73,6 +78,7 @@ impl World {
         self.bill.load(saved.bill);
         *self.openai.organization.lock() = saved.organization;
         self.anthropic.load(saved.anthropic);
+        self.elevenlabs.load(saved.elevenlabs);
         Ok(())
     }
 
@@ -83,6 +89,7 @@ impl World {
             bill: self.bill.save(),
             organization: self.openai.organization.lock().clone(),
             anthropic: self.anthropic.save(),
+            elevenlabs: self.elevenlabs.save(),
         };
         let new = file.with_extension("new");
         std::fs::write(&new, serde_json::to_vec(&saved)?)?;
@@ -109,5 +116,6 @@ impl World {
         self.cache.reset();
         self.openai.reset(now);
         self.anthropic.reset();
+        self.elevenlabs.reset();
     }
 }

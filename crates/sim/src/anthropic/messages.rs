@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{error, prompt, stream};
 use crate::{
     desk::{Charge, Content, Context, Refusal, Served},
-    prices::{self, Model, Ratio, Tier},
+    prices::{self, Model, Ratio, Terms, Tier},
     talk::{Answer, Finish, Input, Tool, Wish},
 };
 
@@ -64,8 +64,10 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     };
     let mut charge = Charge {
         model,
-        tier: Tier::Standard,
-        factor: message.factor(),
+        terms: Terms {
+            factor: message.factor(),
+            ..Terms::at(Tier::Standard)
+        },
         quantities: message.input.quantities(),
     };
     if body["stream"].as_bool() == Some(true) {

@@ -73,6 +73,8 @@ pub(crate) struct Head<'a> {
     pub(crate) key: Option<&'a Key>,
     /// What is left of the running minute; on paid calls only.
     pub(crate) allowance: Option<Allowance>,
+    /// How many calls run at this time, this one included, and how many may.
+    pub(crate) crowd: Option<(u64, u64)>,
     pub(crate) elapsed_ms: u128,
     pub(crate) now: i64,
 }

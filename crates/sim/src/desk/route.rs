@@ -25,6 +25,7 @@ pub(crate) enum Access {
 pub(crate) enum Verb {
     Get,
     Post,
+    Patch,
     Delete,
 }
 
@@ -48,6 +49,7 @@ impl Verb {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Patch => Method::PATCH,
             Self::Delete => Method::DELETE,
         }
     }
@@ -102,6 +104,14 @@ pub(crate) const fn post(path: &'static str, operation: &'static str, handler: H
     }
 }
 
+/// The same with PATCH.
+pub(crate) const fn patch(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    Route {
+        verb: Verb::Patch,
+        ..get(path, operation, handler)
+    }
+}
+
 /// The same with DELETE.
 pub(crate) const fn delete(path: &'static str, operation: &'static str, handler: Handler) -> Route {
     Route {
@@ -124,6 +134,11 @@ pub(crate) const fn managed(route: Route) -> Route {
         access: Access::Admin,
         ..route
     }
+}
+
+/// A route with the permission that it needs.
+pub(crate) const fn scoped(scope: &'static str, route: Route) -> Route {
+    Route { scope, ..route }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     faults::{FaultKind, Lateness},
     keys::{Key, KeyState},
     multipart::Form,
-    prices::{Model, Ratio, Tier},
+    prices::{Model, Terms},
     quantities::Quantities,
     request::Request,
     service::Service,
@@ -133,9 +133,7 @@ pub(crate) struct Served {
 /// The line on the bill, as it stands when the head goes out.
 pub(crate) struct Charge {
     pub(crate) model: &'static Model,
-    pub(crate) tier: Tier,
-    /// What the whole call costs more or less, for reasons that are no tier.
-    pub(crate) factor: Option<Ratio>,
+    pub(crate) terms: Terms,
     pub(crate) quantities: Quantities,
 }
 
@@ -179,6 +177,12 @@ impl Served {
             charge: Some(charge),
             ..Self::free(body)
         }
+    }
+
+    /// The same with a header.
+    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
     }
 
     /// Any other content that costs something.

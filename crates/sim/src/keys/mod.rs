@@ -86,6 +86,9 @@ pub(crate) struct Key {
     pub(crate) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// Where calls with it may come from; none means everywhere. Kept, not enforced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_ips: Vec<String>,
     /// What it may be charged for in all, and has been, in the company's own unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spending_limit: Option<u64>,

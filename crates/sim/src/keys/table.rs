@@ -150,6 +150,23 @@ impl KeyTable {
         table.keys.iter().filter(|key| fits(key)).cloned().collect()
     }
 
+    /// How many keys fit.
+    pub(crate) fn count(&self, fits: impl Fn(&Key) -> bool) -> u64 {
+        let table = self.table.lock();
+        table.keys.iter().filter(|key| fits(key)).count() as u64
+    }
+
+    /// Takes something from what a key may be charged for; false where there is too little.
+    pub(crate) fn spend(&self, service: Service, id: &str, amount: u64) -> bool {
+        let has = |key: &Key| {
+            key.spending_limit
+                .is_none_or(|most| key.spent.saturating_add(amount) <= most)
+        };
+        let spend = |key: &mut Key| key.spent += amount;
+        self.change_by_id(service, id, has, spend, None, 0)
+            .is_some()
+    }
+
     /// The keys that fit, oldest first, as a company lists them: some may not be known yet, some
     /// still stand there.
     pub(crate) fn listed(

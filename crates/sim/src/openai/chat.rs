@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     body::Frame,
-    prices::{Kind, Model, Tier},
+    prices::{Kind, Model, Terms, Tier},
     talk::{Answer, Finish, Input, Tool, Wish, counts_of_piece},
 };
 
@@ -76,8 +76,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     };
     let mut charge = Charge {
         model,
-        tier: completion.tier,
-        factor: None,
+        terms: Terms::at(completion.tier),
         quantities: completion.input.quantities(),
     };
     if body["stream"].as_bool() == Some(true) {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ids::scatter,
-    prices::Kind,
+    prices::{Kind, Terms},
     quantities::{Meter, Quantities},
     tokens,
 };
@@ -66,8 +66,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
         &answer,
         Charge {
             model,
-            tier: model.served_at(None, 0),
-            factor: None,
+            terms: Terms::at(model.served_at(None, 0)),
             quantities,
         },
     ))

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     body::Frame,
-    prices::Kind,
+    prices::{Kind, Terms},
     quantities::{Meter, Quantities},
     tokens,
 };
@@ -60,8 +60,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let quantities = Quantities::of(&[(Meter::InputTokens, tokens::count(prompt))]);
     let mut charge = Charge {
         model,
-        tier: model.served_at(None, 0),
-        factor: None,
+        terms: Terms::at(model.served_at(None, 0)),
         quantities,
     };
     let counts = |pictures: u64| {

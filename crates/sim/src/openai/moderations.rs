@@ -6,7 +6,10 @@ use super::{
     context::{Charge, Context, Served, model_of},
     error::{self, Refusal},
 };
-use crate::{prices::Kind, quantities::Quantities};
+use crate::{
+    prices::{Kind, Terms},
+    quantities::Quantities,
+};
 
 /// Categories, each with a word that raises it.
 const CATEGORIES: [(&str, &str); 13] = [
@@ -50,8 +53,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
         &answer,
         Charge {
             model,
-            tier: model.served_at(None, 0),
-            factor: None,
+            terms: Terms::at(model.served_at(None, 0)),
             quantities,
         },
     ))

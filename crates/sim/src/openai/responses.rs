@@ -11,7 +11,7 @@ use super::{
     state::keep,
 };
 use crate::{
-    prices::{Kind, Model},
+    prices::{Kind, Model, Terms},
     quantities::Quantities,
     talk::{Answer, Tool, Wish},
 };
@@ -80,8 +80,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     }
     let mut charge = Charge {
         model,
-        tier,
-        factor: None,
+        terms: Terms::at(tier),
         quantities: input.quantities(),
     };
     if body["stream"].as_bool() == Some(true) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     body::Frame,
-    prices::Kind,
+    prices::{Kind, Terms},
     quantities::{Meter, Quantities},
     sound::Format,
     tokens,
@@ -76,8 +76,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     };
     let charge = Charge {
         model,
-        tier: model.served_at(None, 0),
-        factor: None,
+        terms: Terms::at(model.served_at(None, 0)),
         quantities,
     };
     if !events {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     body::Frame,
     multipart::Form,
-    prices::{Kind, Model},
+    prices::{Kind, Model, Terms},
     quantities::{Meter, Quantities},
     sound,
     talk::counts_of_piece,
@@ -99,8 +99,7 @@ impl Heard {
         let tier = self.model.served_at(None, 0);
         Charge {
             model: self.model,
-            tier,
-            factor: None,
+            terms: Terms::at(tier),
             quantities: self.quantities(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: platform.claude.com/docs/en/about-claude/pricing as read on 2026-11-22.
 
-use super::{Kind, LongContext, Model, NONE, Rates};
+use super::{Kind, LongContext, Model, NONE, Rates, plain};
 
 /// Dollars per million: input / cache read / cache write for 5 minutes / for an hour / output.
 const fn claude(
@@ -10,23 +10,17 @@ const fn claude(
     answers_as: &'static str,
     [input, cached, cache_write, cache_write_long, output]: [u128; 5],
 ) -> Model {
+    let rates = Rates {
+        input,
+        cached,
+        cache_write,
+        cache_write_long,
+        output,
+        ..NONE
+    };
     Model {
-        name,
         answers_as,
-        kind: Kind::Chat { reasons: true },
-        rates: Rates {
-            input,
-            cached,
-            cache_write,
-            cache_write_long,
-            output,
-            ..NONE
-        },
-        flex: None,
-        priority: None,
-        ultrafast: None,
-        has_fast: false,
-        long_context: None,
+        ..plain(name, Kind::Chat { reasons: true }, rates)
     }
 }
 

@@ -4,7 +4,11 @@
 //! unit: 0.15 dollars per million tokens is 150,000. Sound alone is priced by the hour.
 
 mod anthropic;
+mod deepgram;
+mod elevenlabs;
 mod openai;
+
+pub(crate) use deepgram::SURCHARGES;
 
 use crate::{
     quantities::{Meter, Quantities},
@@ -26,6 +30,21 @@ pub(crate) struct Rates {
     /// In micro-dollars an hour.
     pub(crate) audio_hour: u128,
     pub(crate) character: u128,
+}
+
+/// A model with nothing but a name, a kind and rates.
+const fn plain(name: &'static str, kind: Kind, rates: Rates) -> Model {
+    Model {
+        name,
+        answers_as: name,
+        kind,
+        rates,
+        flex: None,
+        priority: None,
+        ultrafast: None,
+        has_fast: false,
+        long_context: None,
+    }
 }
 
 /// Everything for nothing.
@@ -133,7 +152,30 @@ pub(crate) const fn models(service: Service) -> &'static [Model] {
     match service {
         Service::Openai => openai::MODELS,
         Service::Anthropic => anthropic::MODELS,
+        Service::Elevenlabs => elevenlabs::MODELS,
+        Service::Deepgram => deepgram::MODELS,
         _ => &[],
+    }
+}
+
+/// On which terms a call is served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) tier: Tier,
+    /// What the whole call costs more or less, for reasons that are no tier.
+    pub(crate) factor: Option<Ratio>,
+    /// What is added to every hour of sound, in micro-dollars.
+    pub(crate) surcharge_hour: u128,
+}
+
+impl Terms {
+    /// A tier and nothing else.
+    pub(crate) const fn at(tier: Tier) -> Self {
+        Self {
+            tier,
+            factor: None,
+            surcharge_hour: 0,
+        }
     }
 }
 
@@ -160,12 +202,7 @@ impl Model {
     }
 
     /// What a call costs in nano-dollars: exact until the one rounding, half to even.
-    pub(crate) fn cost_nanos(
-        &self,
-        tier: Tier,
-        factor: Option<Ratio>,
-        quantities: &Quantities,
-    ) -> u128 {
+    pub(crate) fn cost_nanos(&self, terms: Terms, quantities: &Quantities) -> u128 {
         let amount = |meter| u128::from(quantities.get(meter));
         let rates = &self.rates;
         let special_input = amount(Meter::CachedInputTokens)
@@ -184,21 +221,22 @@ impl Model {
         // A millisecond of sound at a micro-dollar an hour is 10/36 of a pico-dollar: counted in
         // parts of 72, in which halves stay whole too.
         let characters = amount(Meter::Characters) * rates.character * 72;
-        let sound = amount(Meter::AudioMilliseconds) * rates.audio_hour * 20;
+        let sound =
+            amount(Meter::AudioMilliseconds) * (rates.audio_hour + terms.surcharge_hour) * 20;
         let long = self
             .long_context
             .filter(|long| quantities.get(Meter::InputTokens) > long.behind);
         let (input_halves, output_halves) =
             long.map_or((2, 2), |long| (long.input_halves, long.output_halves));
         let parts = (input * input_halves + output * output_halves) * 36 + characters + sound;
-        let (times, over) = match tier {
+        let (times, over) = match terms.tier {
             Tier::Default | Tier::Standard => None,
             Tier::Flex => self.flex,
             Tier::Priority => self.priority,
             Tier::Ultrafast => self.ultrafast,
         }
         .unwrap_or((1, 1));
-        let (more, less) = factor.unwrap_or((1, 1));
+        let (more, less) = terms.factor.unwrap_or((1, 1));
         divide_half_even(parts * times * more, over * less * 72_000)
     }
 }
@@ -223,11 +261,11 @@ mod tests {
     use super::*;
 
     fn cost(model: &str, tier: Tier, amounts: &[(Meter, u64)]) -> String {
-        dollars(find(Service::Openai, model).unwrap().cost_nanos(
-            tier,
-            None,
-            &Quantities::of(amounts),
-        ))
+        dollars(
+            find(Service::Openai, model)
+                .unwrap()
+                .cost_nanos(Terms::at(tier), &Quantities::of(amounts)),
+        )
     }
 
     use Meter::*;

@@ -2,7 +2,7 @@
 //!
 //! Source: developers.openai.com/api/docs/pricing as read on 2026-11-22.
 
-use super::{Kind, LongContext, Model, NONE, Rates, Ratio};
+use super::{Kind, LongContext, Model, NONE, Rates, Ratio, plain};
 
 const fn chat(
     name: &'static str,
@@ -10,32 +10,18 @@ const fn chat(
     reasons: bool,
     [input, cached, cache_write, output]: [u128; 4],
 ) -> Model {
+    let rates = Rates {
+        input,
+        cached,
+        cache_write,
+        // Kept for 12 hours it costs twice as much.
+        cache_write_long: cache_write * 2,
+        output,
+        ..NONE
+    };
     Model {
-        name,
         answers_as,
-        kind: Kind::Chat { reasons },
-        rates: Rates {
-            input,
-            cached,
-            cache_write,
-            // Kept for 12 hours it costs twice as much.
-            cache_write_long: cache_write * 2,
-            output,
-            ..NONE
-        },
-        flex: None,
-        priority: None,
-        ultrafast: None,
-        has_fast: false,
-        long_context: None,
-    }
-}
-
-const fn other(name: &'static str, kind: Kind, rates: Rates) -> Model {
-    Model {
-        kind,
-        rates,
-        ..chat(name, name, false, [0; 4])
+        ..plain(name, Kind::Chat { reasons }, rates)
     }
 }
 
@@ -102,22 +88,22 @@ pub(super) const MODELS: &[Model] = &[
     Model { priority: Some((5, 3)), ..chat("gpt-4o-mini", "gpt-4o-mini-2024-07-18", false, [150_000, 75_000, 0, 600_000]) },
     // Stands in no price list: a model that came out this morning.
     chat("sim-unlisted", "sim-unlisted", false, [1_000_000, 100_000, 0, 3_000_000]),
-    other("text-embedding-3-small", Kind::Embedding { dimensions: 1536 }, Rates { input: 20_000, ..NONE }),
-    other("text-embedding-3-large", Kind::Embedding { dimensions: 3072 }, Rates { input: 130_000, ..NONE }),
-    other("omni-moderation-latest", Kind::Moderation, NONE),
+    plain("text-embedding-3-small", Kind::Embedding { dimensions: 1536 }, Rates { input: 20_000, ..NONE }),
+    plain("text-embedding-3-large", Kind::Embedding { dimensions: 3072 }, Rates { input: 130_000, ..NONE }),
+    plain("omni-moderation-latest", Kind::Moderation, NONE),
     // 2.50 in, text or sound / 10 out. A second price list says 6 for sound.
-    other("gpt-4o-transcribe", Kind::Hearing { by_token: true }, Rates { input: 2_500_000, output: 10_000_000, ..NONE }),
+    plain("gpt-4o-transcribe", Kind::Hearing { by_token: true }, Rates { input: 2_500_000, output: 10_000_000, ..NONE }),
     // 1.25 in / 5 out
-    other("gpt-4o-mini-transcribe", Kind::Hearing { by_token: true }, Rates { input: 1_250_000, output: 5_000_000, ..NONE }),
+    plain("gpt-4o-mini-transcribe", Kind::Hearing { by_token: true }, Rates { input: 1_250_000, output: 5_000_000, ..NONE }),
     // 0.0045 dollars a minute = 0.27 an hour
-    other("gpt-transcribe", Kind::Hearing { by_token: false }, Rates { audio_hour: 270_000, ..NONE }),
+    plain("gpt-transcribe", Kind::Hearing { by_token: false }, Rates { audio_hour: 270_000, ..NONE }),
     // 0.006 dollars a minute = 0.36 an hour
-    other("whisper-1", Kind::Hearing { by_token: false }, Rates { audio_hour: 360_000, ..NONE }),
+    plain("whisper-1", Kind::Hearing { by_token: false }, Rates { audio_hour: 360_000, ..NONE }),
     // 15 and 30 dollars per million characters
-    other("tts-1", Kind::Speech { by_token: false }, Rates { character: 15_000_000, ..NONE }),
-    other("tts-1-hd", Kind::Speech { by_token: false }, Rates { character: 30_000_000, ..NONE }),
+    plain("tts-1", Kind::Speech { by_token: false }, Rates { character: 15_000_000, ..NONE }),
+    plain("tts-1-hd", Kind::Speech { by_token: false }, Rates { character: 30_000_000, ..NONE }),
     // 0.60 text in / 12 sound out
-    other("gpt-4o-mini-tts", Kind::Speech { by_token: true }, Rates { input: 600_000, audio_output: 12_000_000, ..NONE }),
+    plain("gpt-4o-mini-tts", Kind::Speech { by_token: true }, Rates { input: 600_000, audio_output: 12_000_000, ..NONE }),
     // 5 text in / 8 picture in / 30 picture out
-    other("gpt-image-2", Kind::Image, Rates { input: 5_000_000, image_input: 8_000_000, image_output: 30_000_000, ..NONE }),
+    plain("gpt-image-2", Kind::Image, Rates { input: 5_000_000, image_input: 8_000_000, image_output: 30_000_000, ..NONE }),
 ];

@@ -6,6 +6,8 @@ mod admin;
 mod anthropic;
 mod audio;
 mod chat;
+mod deepgram;
+mod elevenlabs;
 mod faults;
 mod fidelity;
 mod harness;
