@@ -33,6 +33,9 @@ const TABLES: &[&str] = &[
     "nodes",
     "revocations",
     "revocation_acknowledgements",
+    "rotations",
+    "key_drains",
+    "provider_revocations",
 ];
 
 /// What is of this moment and not of the state: the nodes say it again when they start.

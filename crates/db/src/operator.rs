@@ -1,12 +1,15 @@
 //! Reads and changes across tenants on behalf of an operator, and the platform's own secrets.
 //! The caller has checked the scope `operator`.
 
-use diamond_domain::{RevocationId, SecretName, SecretVersion, TenantId, TokenId};
+use diamond_domain::{
+    RevocationId, RotationId, SecretName, SecretVersion, ServiceId, TenantId, TokenId,
+};
 use jiff::Timestamp;
 
 use crate::{
-    AlarmChange, AlarmRow, AlarmState, Db, DbError, KeyVersionRow, Revocation, Tenant, TokenRow,
-    alarms, key_versions, revocations, tenants, tokens,
+    AlarmChange, AlarmRow, AlarmState, Db, DbError, KeyVersionRow, ProviderRevocationRow,
+    Revocation, RotationRow, Tenant, TokenRow, alarms, key_versions, provider_revocations,
+    revocations, rotations, tenants, tokens,
 };
 
 /// All tenants by id.
@@ -117,4 +120,28 @@ pub async fn set_alarm_state(db: &Db, id: &str, state: AlarmState) -> Result<Ala
 /// When the database does not answer.
 pub async fn get_revocation(db: &Db, id: RevocationId) -> Result<Option<Revocation>, DbError> {
     revocations::get_of_any(db, id).await
+}
+
+/// Rotations of all tenants, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_rotations(
+    db: &Db,
+    service: Option<&ServiceId>,
+    before: Option<RotationId>,
+    limit: u32,
+) -> Result<Vec<RotationRow>, DbError> {
+    rotations::page(db, None, service, before, limit).await
+}
+
+/// The keys that are still to be ended at their providers, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_provider_revocations(
+    db: &Db,
+    limit: u32,
+) -> Result<Vec<ProviderRevocationRow>, DbError> {
+    provider_revocations::open(db, limit).await
 }

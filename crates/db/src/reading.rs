@@ -49,6 +49,17 @@ impl Reading<'_> {
         T::try_from(number).map_err(|_| DbError::corrupt(format!("column {column}")))
     }
 
+    pub(crate) fn optional_number<T: TryFrom<i64>>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, DbError> {
+        let number: Option<i64> = self.0.try_get(column)?;
+        let damaged = || DbError::corrupt(format!("column {column}"));
+        number
+            .map(|number| T::try_from(number).map_err(|_| damaged()))
+            .transpose()
+    }
+
     pub(crate) fn flag(&self, column: &'static str) -> Result<bool, DbError> {
         match self.number::<i64>(column)? {
             0 => Ok(false),

@@ -4,14 +4,18 @@
 //! [`changes_after`] tells, reading each subject again: a row that was loaded newer than its change
 //! is read twice, never missed.
 
-use diamond_domain::{Alarm, NodeId, RevocationId, SecretName, TokenId};
+use diamond_domain::{
+    Alarm, NodeId, RevocationId, RotationId, SecretName, SecretVersion, ServiceId, TokenId,
+};
 use jiff::Timestamp;
 
 use crate::{
-    AuditAnchor, Change, Db, DbError, KeyVersionRow, KeyVersionState, NodeRow, Revocation,
-    RevocationAcknowledgement, SealedTexts, Tenant, TokenRow, alarms, anchors, key_versions, nodes,
+    AuditAnchor, Change, Db, DbError, DrainRow, KeyVersionRow, KeyVersionState,
+    NewProviderRevocation, NodeRow, ProviderRevocationRow, RetiringKey, Revocation,
+    RevocationAcknowledgement, RotationRow, SealedTexts, Tenant, TokenRow, alarms, anchors, drains,
+    key_versions, nodes, provider_revocations,
     reading::{Reading, to_number},
-    revocations, tokens, whole,
+    revocations, rotations, tokens, whole,
 };
 
 /// The changes behind `sequence`, in order, at most `limit`.
@@ -234,4 +238,171 @@ pub async fn revocation_acknowledgements(
     id: RevocationId,
 ) -> Result<Vec<RevocationAcknowledgement>, DbError> {
     revocations::acknowledgements(db, id).await
+}
+
+/// Takes rotations that are due and that nobody holds, and holds them until `until`.
+///
+/// # Errors
+/// When the database does not answer; then none is taken.
+pub async fn take_due_rotations(
+    db: &Db,
+    node: NodeId,
+    now: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<RotationRow>, DbError> {
+    rotations::take_due(db, node, now, until, limit).await
+}
+
+/// Lets go of the rotations that a node held when its process ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn release_rotations(db: &Db, node: NodeId) -> Result<(), DbError> {
+    rotations::release(db, node).await
+}
+
+/// Writes a rotation down; `false` when another holds it, and nothing changed. With `held_by`
+/// taken out of the row it is let go.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn save_rotation(db: &Db, row: &RotationRow) -> Result<bool, DbError> {
+    rotations::save(db, row).await
+}
+
+/// When the next rotation is due.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next_rotation_at(db: &Db) -> Result<Option<Timestamp>, DbError> {
+    rotations::next_at(db).await
+}
+
+/// The rotation of this id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn get_rotation(db: &Db, id: RotationId) -> Result<Option<RotationRow>, DbError> {
+    rotations::get_of_any(db, id).await
+}
+
+/// How many repairs of keys of a service began since then.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count_repairs(db: &Db, service: &ServiceId, since: Timestamp) -> Result<u64, DbError> {
+    rotations::count_repairs(db, service, since).await
+}
+
+/// Notes that a node has let go of a version that retires; its newest word stands.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn note_drain(
+    db: &Db,
+    name: &SecretName,
+    version: SecretVersion,
+    drain: &DrainRow,
+) -> Result<(), DbError> {
+    drains::note(db, name, version, drain).await
+}
+
+/// The versions that have been retiring longest, and who has let go of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn retiring_keys(db: &Db, limit: u32) -> Result<Vec<RetiringKey>, DbError> {
+    drains::retiring(db, limit).await
+}
+
+/// Ends a version that retires, enters it to be ended at its provider if it was made there, and
+/// ends the rotation that waited for it. With `cut`, everything that still uses it is ended too.
+/// `false` when it does not retire.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_retiring(
+    db: &Db,
+    name: &SecretName,
+    version: SecretVersion,
+    at: Timestamp,
+    cut: Option<RevocationId>,
+) -> Result<bool, DbError> {
+    drains::end(db, name, version, at, cut).await
+}
+
+/// Enters a key to be ended at its provider; one of the same id changes nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn enter_provider_revocation(
+    db: &Db,
+    work: &NewProviderRevocation,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    provider_revocations::enter_alone(db, work, at).await
+}
+
+/// Takes keys that are to be ended at their providers now, until `until`.
+///
+/// # Errors
+/// When the database does not answer; then none is taken.
+pub async fn take_provider_revocations(
+    db: &Db,
+    now: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<ProviderRevocationRow>, DbError> {
+    provider_revocations::take_due(db, now, until, limit).await
+}
+
+/// Writes down how the ending of a key stands, and lets go of it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn save_provider_revocation(db: &Db, row: &ProviderRevocationRow) -> Result<(), DbError> {
+    provider_revocations::save(db, row).await
+}
+
+/// When the next key is to be ended at its provider.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next_provider_revocation_at(db: &Db) -> Result<Option<Timestamp>, DbError> {
+    provider_revocations::next_at(db).await
+}
+
+/// Whether a key at a provider is about to be ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_to_be_ended(db: &Db, service: &ServiceId, key_id: &str) -> Result<bool, DbError> {
+    provider_revocations::is_entered(db, service, key_id).await
+}
+
+/// The version whose key a provider knows under this id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn key_version_at_provider(
+    db: &Db,
+    service: &ServiceId,
+    key_id: &str,
+) -> Result<Option<KeyVersionRow>, DbError> {
+    key_versions::at_provider(db, service, key_id).await
+}
+
+/// The versions in use that are older than `before`, or end by themselves before `ending`, and
+/// have no rotation under way; oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keys_to_rotate(
+    db: &Db,
+    before: Timestamp,
+    ending: Timestamp,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::to_rotate(db, before, ending, limit).await
 }

@@ -219,6 +219,10 @@ prefixed_id!(
     RevocationId, "rev"
 );
 prefixed_id!(
+    /// A rotation: how one key takes another's place.
+    RotationId, "rot"
+);
+prefixed_id!(
     /// A random name made at the first start; part of every name that we give at a provider.
     InstallationId, "ins"
 );

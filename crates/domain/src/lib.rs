@@ -26,7 +26,7 @@ pub use event::{
 };
 pub use id::{
     AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, RevocationId,
-    TokenId, TraceId,
+    RotationId, TokenId, TraceId,
 };
 pub use money::{Money, MoneyError};
 pub use period::{Period, PeriodError, TimeRange};

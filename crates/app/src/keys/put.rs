@@ -143,7 +143,7 @@ impl App {
             revoked_at: None,
             created_by: Some(ctx.caller.token().id),
             request_id,
-            provider_key_id: None,
+            at_provider: None,
             revealed: false,
             fingerprint: fingerprint(&put.value),
         };

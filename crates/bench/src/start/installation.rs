@@ -140,7 +140,7 @@ async fn make_key(
         revoked_at: None,
         created_by: None,
         request_id,
-        provider_key_id: None,
+        at_provider: None,
         revealed: false,
         fingerprint: "0123456789ab".to_owned(),
     };

@@ -32,9 +32,21 @@ pub enum Activation {
 /// # Errors
 /// When the database does not answer, or the secret's tenant does not exist.
 pub async fn activate(db: &Db, row: &KeyVersionRow) -> Result<Activation, DbError> {
-    let at = row.activated_at.unwrap_or(row.created_at);
     let mut changing = Changing::begin(db).await?;
-    let connection = changing.connection();
+    let outcome = activate_in(changing.connection(), row).await?;
+    if !matches!(outcome, Activation::Already(_)) {
+        let subject = ChangeSubject::Key(row.name.clone());
+        changing.commit(&subject).await?;
+    }
+    Ok(outcome)
+}
+
+/// The same inside a transaction that holds the head of the change log and commits the change.
+pub(crate) async fn activate_in(
+    connection: &mut AnyConnection,
+    row: &KeyVersionRow,
+) -> Result<Activation, DbError> {
+    let at = row.activated_at.unwrap_or(row.created_at);
     let known = state_of(connection, row).await?;
     if let Some(state) = known.filter(|&state| state != VersionState::Pending) {
         return Ok(Activation::Already(state));
@@ -58,8 +70,6 @@ pub async fn activate(db: &Db, row: &KeyVersionRow) -> Result<Activation, DbErro
     } else {
         insert(connection, row, state, at).await?;
     }
-    let subject = ChangeSubject::Key(row.name.clone());
-    changing.commit(&subject).await?;
     Ok(outcome)
 }
 
@@ -113,6 +123,7 @@ async fn retire(
 fn times(state: VersionState, at: Timestamp) -> (Option<i64>, Option<i64>) {
     match state {
         VersionState::Active => (Some(at.as_microsecond()), None),
+        VersionState::Pending => (None, None),
         _ => (None, Some(at.as_microsecond())),
     }
 }
@@ -138,18 +149,21 @@ async fn promote(
     Ok(())
 }
 
-async fn insert(
+/// Enters a version that is not there yet, in this state.
+pub(crate) async fn insert(
     connection: &mut AnyConnection,
     row: &KeyVersionRow,
     state: VersionState,
     at: Timestamp,
 ) -> Result<(), DbError> {
     let (activated_at, retired_at) = times(state, at);
+    let there = row.at_provider.as_ref();
     sqlx::query(
         "INSERT INTO key_versions
              (name, version, tenant, state, payer, created_at, activated_at, retired_at,
-              revoked_at, created_by, request_id, provider_key_id, revealed, fingerprint)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+              revoked_at, created_by, request_id, revealed, fingerprint, provider_key_id,
+              provider_place, provider_admin, provider_expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(row.name.to_string())
     .bind(i64::from(row.version.get()))
@@ -162,9 +176,16 @@ async fn insert(
     .bind(None::<i64>)
     .bind(row.created_by.map(|token| token.to_string()))
     .bind(&row.request_id)
-    .bind(&row.provider_key_id)
     .bind(i64::from(row.revealed))
     .bind(&row.fingerprint)
+    .bind(there.map(|there| there.key_id.as_str()))
+    .bind(there.map(|there| there.place.as_str()))
+    .bind(there.map(|there| there.admin.to_string()))
+    .bind(
+        there
+            .and_then(|there| there.expires_at)
+            .map(|at| at.as_microsecond()),
+    )
     .execute(connection)
     .await?;
     Ok(())

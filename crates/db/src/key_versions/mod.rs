@@ -3,17 +3,31 @@
 mod activation;
 
 use diamond_domain::{
-    Payer, RevocationId, SecretName, SecretVersion, TenantId, TokenId, VersionState,
+    Payer, RevocationId, SecretName, SecretVersion, ServiceId, TenantId, TokenId, VersionState,
 };
 use jiff::Timestamp;
-use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, any::AnyRow};
 
 pub use activation::{Activation, activate};
+pub(crate) use activation::{activate_in, insert};
 
 use crate::{
     ChangeSubject, Db, DbError, RevocationTarget, reading::Reading, revocations,
     transaction::Changing,
 };
+
+/// A key that its provider made for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtProvider {
+    /// What the provider calls it.
+    pub key_id: String,
+    /// Where it stands there, in the words of the service's adapter.
+    pub place: String,
+    /// The management credential that it was made with: by it it can be ended.
+    pub admin: SecretName,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
 
 /// What is known of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +52,8 @@ pub struct KeyVersionRow {
     pub created_by: Option<TokenId>,
     /// The request that put it.
     pub request_id: String,
-    /// What the provider calls it.
-    pub provider_key_id: Option<String>,
+    /// What it is at its provider; `None` for one that a person pasted.
+    pub at_provider: Option<AtProvider>,
     /// Whether its value was ever handed out.
     pub revealed: bool,
     /// A short keyed hash by which people tell values apart; never a part of the value.
@@ -123,6 +137,7 @@ pub async fn revoke_now(
     .rows_affected()
         == 1;
     if found {
+        ended(changing.connection(), name, version, at).await?;
         let target = RevocationTarget::Key(name.clone(), version);
         revocations::enter(changing.connection(), revocation, &target, Some(tenant), at).await?;
         changing.commit(&ChangeSubject::Key(name.clone())).await?;
@@ -177,6 +192,47 @@ pub(crate) async fn page_of_all(
     rows.iter().map(read).collect()
 }
 
+/// The version whose key a provider knows under this id.
+pub(crate) async fn at_provider(
+    db: &Db,
+    service: &ServiceId,
+    key_id: &str,
+) -> Result<Option<KeyVersionRow>, DbError> {
+    let rows = sqlx::query("SELECT * FROM key_versions WHERE provider_key_id = $1")
+        .bind(key_id)
+        .fetch_all(&db.pool)
+        .await?;
+    let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().find(|row| row.name.service() == service))
+}
+
+/// As [`crate::system::keys_to_rotate`].
+pub(crate) async fn to_rotate(
+    db: &Db,
+    before: Timestamp,
+    ending: Timestamp,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    let rows = sqlx::query(
+        "SELECT * FROM key_versions k
+         WHERE state = 'active' AND tenant IS NOT NULL
+           AND (activated_at < $1 OR provider_expires_at < $2)
+           AND NOT EXISTS (SELECT 1 FROM rotations r
+                           WHERE r.secret = k.name
+                             AND r.state IN ('planned', 'created', 'tested'))
+           AND NOT EXISTS (SELECT 1 FROM rotations r
+                           WHERE r.secret = k.name AND r.former = k.version
+                             AND r.state = 'failed' AND r.ended_at > $1)
+         ORDER BY activated_at LIMIT $3",
+    )
+    .bind(before.as_microsecond())
+    .bind(ending.as_microsecond())
+    .bind(i64::from(limit))
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 pub(crate) async fn list_of_owner(
     db: &Db,
     owner: &str,
@@ -214,12 +270,65 @@ pub(crate) async fn revoke_of_owner(
     .rows_affected()
         == 1;
     if revoked {
+        ended(changing.connection(), name, version, at).await?;
         changing.commit(&ChangeSubject::Key(name.clone())).await?;
     }
     Ok(revoked)
 }
 
-fn read(row: &AnyRow) -> Result<KeyVersionRow, DbError> {
+/// What follows when a version was revoked, in the same transaction: it is to be ended at its
+/// provider too, and the rotation that waited for this is over.
+pub(crate) async fn ended(
+    connection: &mut AnyConnection,
+    name: &SecretName,
+    version: SecretVersion,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO provider_revocations
+             (id, service, tenant, admin, key_id, place, looks, failures, next_at, created_at)
+         SELECT name || '/' || CAST(version AS TEXT), $3, tenant, provider_admin, provider_key_id,
+                provider_place, 0, 0, $4, $4
+         FROM key_versions
+         WHERE name = $1 AND version = $2 AND provider_key_id IS NOT NULL
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(name.to_string())
+    .bind(i64::from(version.get()))
+    .bind(name.service().as_str())
+    .bind(at.as_microsecond())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE rotations SET state = 'revoked', ended_at = $3, next_at = NULL
+         WHERE secret = $1 AND former = $2 AND state = 'draining'",
+    )
+    .bind(name.to_string())
+    .bind(i64::from(version.get()))
+    .bind(at.as_microsecond())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn read_at_provider(row: &Reading<'_>) -> Result<Option<AtProvider>, DbError> {
+    // Rows of the first schema could name a key without its place; none was ever written so.
+    let (Some(key_id), Some(place), Some(admin)) = (
+        row.optional_text("provider_key_id")?,
+        row.optional_text("provider_place")?,
+        row.optional_parsed("provider_admin")?,
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some(AtProvider {
+        key_id,
+        place,
+        admin,
+        expires_at: row.optional_time("provider_expires_at")?,
+    }))
+}
+
+pub(crate) fn read(row: &AnyRow) -> Result<KeyVersionRow, DbError> {
     let row = Reading(row);
     let version = SecretVersion::new(row.number("version")?);
     let name: SecretName = row.parsed("name")?;
@@ -238,7 +347,7 @@ fn read(row: &AnyRow) -> Result<KeyVersionRow, DbError> {
         revoked_at: row.optional_time("revoked_at")?,
         created_by: row.optional_parsed("created_by")?,
         request_id: row.text("request_id")?,
-        provider_key_id: row.optional_text("provider_key_id")?,
+        at_provider: read_at_provider(&row)?,
         revealed: row.flag("revealed")?,
         fingerprint: row.text("fingerprint")?,
     })

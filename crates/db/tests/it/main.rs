@@ -15,6 +15,7 @@ mod cancelling;
 mod changes;
 mod key_versions;
 mod opening;
+mod rotations;
 mod sealed;
 mod tenants;
 mod tokens;

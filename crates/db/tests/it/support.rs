@@ -1,6 +1,6 @@
 //! Databases for tests, and rows to put into them.
 
-use diamond_db::{Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, tenants};
+use diamond_db::{AtProvider, Db, KeyVersionRow, Tenant, TenantStatus, TokenRow, tenants};
 use diamond_domain::{
     Payer, Scope, SecretName, SecretVersion, TenantId, Tier, TokenId, VersionState,
 };
@@ -136,7 +136,12 @@ pub fn key(secret: &str, number: u32) -> KeyVersionRow {
         revoked_at: None,
         created_by: Some(TokenId::from_bits(7)),
         request_id: format!("request-{secret}-{number}"),
-        provider_key_id: (number == 2).then(|| "key_abc".to_owned()),
+        at_provider: (number == 2).then(|| AtProvider {
+            key_id: "key_abc".to_owned(),
+            place: "a place".to_owned(),
+            admin: crate::support::name("ai-openai-admin"),
+            expires_at: Some(at(99)),
+        }),
         revealed: false,
         fingerprint: format!("f{number}"),
     }
