@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{self, BufRead as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -42,15 +42,6 @@ impl WitnessFile {
     #[must_use]
     pub const fn new(path: PathBuf) -> Self {
         Self(path)
-    }
-
-    /// Whether it would stand on the same volume as this folder. Whoever can write there could
-    /// change both.
-    ///
-    /// # Errors
-    /// When either cannot be looked at.
-    pub fn shares_volume_with(&self, folder: &Path) -> io::Result<bool> {
-        Ok(fs::metadata(self.folder())?.dev() == fs::metadata(folder)?.dev())
     }
 
     fn folder(&self) -> &Path {

@@ -172,6 +172,7 @@ pub struct AuditSection {
     pub witness_required: bool,
     pub witness_lag_seconds_max: u64,
     pub witness_before_reveal: bool,
+    pub allow_witness_on_data_volume: bool,
 }
 
 /// `[api]`

@@ -4,6 +4,7 @@
 mod seal;
 mod settings;
 mod stores;
+mod volume;
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
@@ -127,7 +128,7 @@ pub(crate) async fn open(
         node,
         signer()?,
         witness_settings(&config.audit),
-        open_witnesses(&config.audit, &folder, signer, &authorities)?,
+        open_witnesses(config, &folder, signer, &authorities)?,
     );
     let refusals = RefusalRecorder::new(
         audit.clone(),

@@ -4,7 +4,7 @@ use std::{
     fs::{self, Metadata},
     io::Read as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use diamond_domain::Clock;
 use diamond_secrets::{MasterKeySource, MasterKeys, OpenError, SealedStore};
 use zeroize::Zeroizing;
 
+use super::volume::shares_volume;
 use crate::{
     config::{Config, PassphraseFrom, Profile, SecretsSection},
     hardening::Hardening,
@@ -193,33 +194,6 @@ fn judge_place(
     }
     facts.warnings.push(what);
     Ok(())
-}
-
-/// Whether the file is, or would be, on the volume of the data folder. What cannot be seen is taken
-/// for the worse case.
-fn shares_volume(folder: &Path, place: &Path) -> bool {
-    let Some(existing) = nearest(place) else {
-        return true;
-    };
-    let inside = match (fs::canonicalize(&existing), fs::canonicalize(folder)) {
-        (Ok(existing), Ok(folder)) => existing.starts_with(folder),
-        _ => true,
-    };
-    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
-    let same = match (device(&existing), device(folder)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => true,
-    };
-    inside || same
-}
-
-/// The file itself, or the folder that it would be made in.
-fn nearest(place: &Path) -> Option<PathBuf> {
-    let place = std::path::absolute(place).ok()?;
-    place
-        .ancestors()
-        .find(|path| path.exists())
-        .map(Path::to_owned)
 }
 
 /// Who else could read or replace the file.

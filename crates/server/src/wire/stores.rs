@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use diamond_app::WebhookWitness;
 use diamond_db::Db;
 use diamond_domain::Clock;
@@ -12,8 +12,9 @@ use diamond_secrets::SigningKey;
 use diamond_usage::{RecoveredCalls, UsageJournal, UsageJournalOptions, Witness, WitnessFile};
 use jiff::SignedDuration;
 
+use super::volume::shares_volume;
 use crate::{
-    config::{AuditSection, Config},
+    config::{AuditSection, Config, Profile},
     folder::DATABASE,
 };
 
@@ -65,27 +66,48 @@ pub(super) fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
 
 /// Who keeps checkpoints of the audit chain besides us.
 pub(super) fn open_witnesses(
-    section: &AuditSection,
+    config: &Config,
     folder: &Path,
     signer: impl Fn() -> anyhow::Result<SigningKey>,
     authorities: &[impl AsRef<[u8]>],
 ) -> anyhow::Result<Vec<Arc<dyn Witness>>> {
+    let section = &config.audit;
     let mut witnesses: Vec<Arc<dyn Witness>> = Vec::new();
     if !section.witness_file.as_os_str().is_empty() {
         let path = std::path::absolute(&section.witness_file)
             .context("`audit.witness_file` has no absolute path")?;
-        let file = WitnessFile::new(path);
-        if file.shares_volume_with(folder).unwrap_or(false) {
-            tracing::warn!(
-                "`audit.witness_file` is on the volume of the data folder: whoever can change the \
-                 one can change the other; put it elsewhere"
-            );
-        }
-        witnesses.push(Arc::new(file));
+        judge_witness(section, config.server.profile, folder, &path)?;
+        witnesses.push(Arc::new(WitnessFile::new(path)));
     }
     if !section.witness_url.is_empty() {
         let webhook = WebhookWitness::new(section.witness_url.clone(), signer()?, authorities);
         witnesses.push(Arc::new(webhook.context("no client for the witness")?));
     }
     Ok(witnesses)
+}
+
+/// A witness on the volume that it watches is lost, filled up and rewritten together with it.
+fn judge_witness(
+    section: &AuditSection,
+    profile: Profile,
+    folder: &Path,
+    place: &Path,
+) -> anyhow::Result<()> {
+    if !shares_volume(folder, place) {
+        return Ok(());
+    }
+    let what = format!(
+        "the witness file {} is on the same volume as the data folder {}, so whoever can change the \
+         audit log can change its witness too",
+        place.display(),
+        folder.display()
+    );
+    if profile == Profile::Production && !section.allow_witness_on_data_volume {
+        bail!(
+            "{what}: name a file on another volume in `audit.witness_file`, or an address in \
+             `audit.witness_url`; or, knowing this, set `audit.allow_witness_on_data_volume`"
+        );
+    }
+    tracing::warn!("{what}");
+    Ok(())
 }

@@ -2,23 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use diamond_test_support::ServerProcess;
+use diamond_test_support::{ServerProcess, binary};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::{
+    death::SmallDisk,
+    world::{Answer, World},
+};
 
 /// A world whose audit chain has a witness in a folder of its own.
 async fn witnessed(environment: &[(&str, &str)]) -> (World, tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
-    let file = place.path().join("witness/checkpoints.jsonl");
+    let (world, file) = witnessed_in(place.path(), environment).await;
+    (world, place, file)
+}
+
+async fn witnessed_in(place: &Path, environment: &[(&str, &str)]) -> (World, PathBuf) {
+    let file = place.join("witness/checkpoints.jsonl");
     std::fs::create_dir(file.parent().unwrap()).unwrap();
     let mut all = vec![
         ("DIAMOND_AUDIT__WITNESS_FILE", file.to_str().unwrap()),
         ("DIAMOND_AUDIT__CHECKPOINT_SECONDS", "1"),
     ];
     all.extend_from_slice(environment);
-    (World::start_with(&all).await, place, file)
+    (World::start_with(&all).await, file)
 }
 
 async fn lease(world: &World, token: &str) -> Answer {
@@ -129,6 +137,58 @@ async fn a_witness_tells_of_a_folder_that_was_rolled_back() {
 }
 
 #[tokio::test]
+async fn a_witness_tells_of_a_log_that_was_rewritten_together_with_its_anchor() {
+    let (mut world, place, file) = witnessed(&[]).await;
+    let token = world.ready_tenant("zaxon").await;
+    stop(&mut world.server);
+    let older = place.path().join("older");
+    copy(&world.data(), &older);
+    world.start_server_again().await;
+    lease(&world, &token).await.with(200);
+    stop(&mut world.server);
+    let witnessed = checkpoint_of(&file)["sequence"].as_u64().unwrap();
+    // Somebody with the keys writes another history over the one that was witnessed: as long or
+    // longer, whole in itself, anchored.
+    std::fs::remove_dir_all(world.data()).unwrap();
+    copy(&older, &world.data());
+    let environment = std::mem::take(&mut world.environment);
+    world.start_server_again().await;
+    while status(&world).await["sequence"].as_u64().unwrap() <= witnessed {
+        let body = json!({ "purpose": "another history" });
+        world
+            .operate(Method::POST, "/api/keys/openai/zaxon", body)
+            .await
+            .with(200);
+    }
+    let path = "/api/audit/verify";
+    let verdict = world
+        .operate(Method::GET, path, Value::Null)
+        .await
+        .with(200);
+    assert_eq!(verdict["ok"], true, "log and anchor agree: {verdict}");
+    stop(&mut world.server);
+    world.environment = environment;
+    let kept = place.path().join("kept.jsonl");
+    std::fs::copy(&file, &kept).unwrap();
+    world.start_server_again().await;
+    let verdict = world
+        .operate(Method::GET, path, Value::Null)
+        .await
+        .with(200);
+    assert_eq!(verdict["ok"], false, "{verdict}");
+    let (code, said) = verify(&world, &kept, &[]).await;
+    assert_eq!(code, 7, "{said}");
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200);
+    assert!(alarms.to_string().contains("audit_broken"), "{alarms}");
+    // It vouches for none of the other history.
+    stop(&mut world.server);
+    assert_eq!(std::fs::read(&kept).unwrap(), std::fs::read(&file).unwrap());
+}
+
+#[tokio::test]
 async fn another_folder_in_the_place_of_the_witnessed_one_is_not_taken_for_it() {
     let (mut world, _place, file) = witnessed(&[]).await;
     let token = world.ready_tenant("zaxon").await;
@@ -180,6 +240,95 @@ async fn without_its_required_witness_no_key_leaves_until_it_is_back() {
     std::fs::create_dir(folder).unwrap();
     while lease(&world, &token).await.status != 200 {}
     assert_eq!(status(&world).await["closed"], false);
+}
+
+#[tokio::test]
+async fn a_full_disk_of_the_witness_closes_and_opens_again_and_tears_no_line() {
+    let place = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(&place.path().join("volume"), 1);
+    let (mut world, file) = witnessed_in(
+        &place.path().join("volume"),
+        &[
+            ("DIAMOND_AUDIT__WITNESS_REQUIRED", "true"),
+            ("DIAMOND_AUDIT__WITNESS_LAG_SECONDS_MAX", "1"),
+        ],
+    )
+    .await;
+    let token = world.ready_tenant("zaxon").await;
+    lease(&world, &token).await.with(200);
+    disk.fill();
+    let refused = loop {
+        let answer = lease(&world, &token).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.refused(503), "audit_unwritable");
+    let alarms = world
+        .operate(Method::GET, "/api/alarms", Value::Null)
+        .await
+        .with(200)
+        .to_string();
+    assert!(alarms.contains("witness_unreachable"), "{alarms}");
+    assert!(alarms.contains("No space left"), "it says why: {alarms}");
+    disk.empty();
+    while lease(&world, &token).await.status != 200 {}
+    stop(&mut world.server);
+    world.start_server_again().await;
+    // What did not fit whole hides nothing that came after it.
+    let (code, said) = verify(&world, &file, &[]).await;
+    assert_eq!(code, 0, "{said}");
+    let covered = checkpoint_of(&file)["sequence"].as_u64().unwrap();
+    assert!(covered > 4, "{covered}");
+}
+
+#[tokio::test]
+async fn production_wants_the_witness_on_another_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let data = folder.path().join("data");
+    let serve = async |profile: &str, file: &Path, allow: bool| {
+        let mut server = ServerProcess::spawn(&binary("diamond-server"), |command| {
+            command
+                .args(["serve", "--listen", "127.0.0.1:0", "--profile", profile])
+                .arg("--data-dir")
+                .arg(&data)
+                .env(
+                    "DIAMOND_SECRETS__MASTER_KEY_FILE",
+                    memory.path().join("key"),
+                )
+                .env("DIAMOND_AUDIT__WITNESS_FILE", file)
+                .env(
+                    "DIAMOND_AUDIT__ALLOW_WITNESS_ON_DATA_VOLUME",
+                    allow.to_string(),
+                );
+        });
+        if server.line_with_or_end("serving").await.is_some() {
+            server.terminate();
+        }
+        (server.wait().success(), server.output())
+    };
+    // In the folder, beside it, and in a folder that is not there yet.
+    for place in ["data/witness", "witness", "later/witness"] {
+        let place = folder.path().join(place);
+        let (served, said) = serve("production", &place, false).await;
+        assert!(!served, "{said}");
+        for word in [
+            "same volume",
+            "audit.witness_file",
+            "allow_witness_on_data_volume",
+        ] {
+            assert!(said.contains(word), "{said}");
+        }
+    }
+    // Overridden, and said all the same; elsewhere nothing is said.
+    let beside = folder.path().join("witness");
+    for (profile, allow) in [("production", true), ("development", false)] {
+        let (served, said) = serve(profile, &beside, allow).await;
+        assert!(served && said.contains("same volume"), "{said}");
+    }
+    let (served, said) = serve("production", &memory.path().join("witness"), false).await;
+    assert!(served && !said.contains("witness file"), "{said}");
 }
 
 #[tokio::test]

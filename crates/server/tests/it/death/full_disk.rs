@@ -35,14 +35,16 @@ impl SmallDisk {
         self.0.join("ballast")
     }
 
-    fn fill(&self) {
+    /// Until not a byte more goes in.
+    pub fn fill(&self) {
         let mut ballast = fs::File::create(self.ballast()).unwrap();
         for size in [1 << 20, 4096] {
             while ballast.write_all(&vec![7; size]).is_ok() {}
         }
     }
 
-    fn empty(&self) {
+    /// Takes away what `fill` put there.
+    pub fn empty(&self) {
         fs::remove_file(self.ballast()).unwrap();
     }
 }
