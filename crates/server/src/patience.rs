@@ -2,7 +2,8 @@
 //! client takes nothing of its answer.
 //!
 //! HTTP stops asking an answer for more when there is no room to put it, so a client that does not
-//! read is seen by what is *not* asked for. Passing frames costs two stores and no look at the
+//! read is seen by what is *not* asked for. HTTP/2 takes a piece whole, however little room there is
+//! for it, so it gets small ones: whoever reads on, however slowly, is seen to ask for the next. Passing frames costs two stores and no look at the
 //! clock: a watcher beside the connection looks from time to time and sees what stood still.
 
 use std::{
@@ -25,6 +26,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, MissedTickBehavior, interval},
 };
+
+/// The largest piece that HTTP/2 is given at a time, in bytes: as much as one of its frames holds
+/// unless the client says otherwise (RFC 9113, section 4.2), so nothing more is written for it.
+const PIECE_BYTES_MAX: usize = 16_384;
 
 /// How long is too long.
 #[derive(Debug, Clone, Copy)]
@@ -162,6 +167,7 @@ impl Open {
             .insert(self.name, Arc::clone(&state));
         answer.map(|body| Watched {
             body,
+            rest: Bytes::new(),
             state,
             _open: self,
         })
@@ -179,6 +185,8 @@ impl Drop for Open {
 #[derive(Debug)]
 pub(crate) struct Watched<B> {
     body: B,
+    /// Of the last piece, what was not given yet.
+    rest: Bytes,
     state: Arc<Answer>,
     _open: Open,
 }
@@ -195,17 +203,37 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
         let state = &watched.state.state;
         let asked = (state.load(Ordering::Relaxed) | 1).wrapping_add(1);
         state.store(asked, Ordering::Relaxed);
-        let frame = ready!(Pin::new(&mut watched.body).poll_frame(context));
+        let mut piece = std::mem::take(&mut watched.rest);
+        if piece.is_empty() {
+            let polled = ready!(Pin::new(&mut watched.body).poll_frame(context));
+            state.store(asked | 1, Ordering::Relaxed);
+            match polled {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => piece = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        if watched.state.shares && piece.len() > PIECE_BYTES_MAX {
+            watched.rest = piece.split_off(PIECE_BYTES_MAX);
+        }
         state.store(asked | 1, Ordering::Relaxed);
-        Poll::Ready(frame)
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(body.lower().saturating_add(rest));
+        hint
     }
 }
 
@@ -272,6 +300,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 #[cfg(test)]
 mod tests {
     use http_body_util::{BodyExt as _, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
 
     use super::*;
 
@@ -325,6 +354,48 @@ mod tests {
         let asked = tokio::time::timeout(Duration::from_secs(1), body.frame());
         assert!(asked.await.is_err());
         assert_eq!(overdue_in(&traffic, 1_000).await, None);
+    }
+
+    /// A client that takes a piece of a large answer from time to time.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_reads_slowly_over_http2_is_not_cut() {
+        const LENGTH: usize = 1 << 20;
+        let traffic = Traffic::default();
+        let (near, far) = tokio::io::duplex(4_096);
+        let service = hyper::service::service_fn(|request: http::Request<_>| {
+            let (open, version) = (traffic.begin(), request.version());
+            let _: hyper::body::Incoming = request.into_body();
+            let body = Full::from(vec![b'x'; LENGTH]);
+            async move { Ok::<_, io::Error>(open.answer(version, Response::new(body))) }
+        });
+        let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(traffic.count(near)), service);
+        let asking = async {
+            let (mut sender, wire) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(32_768)
+                .handshake(TokioIo::new(far))
+                .await
+                .unwrap();
+            let reading = async move {
+                let request = http::Request::new(Full::<Bytes>::default());
+                let answer = sender.send_request(request).await.unwrap();
+                let (mut body, mut read) = (answer.into_body(), 0);
+                while let Some(frame) = body.frame().await {
+                    read += frame.unwrap().into_data().unwrap().len();
+                    tokio::time::sleep(PATIENCE.unread / 4).await;
+                }
+                read
+            };
+            tokio::select! {
+                read = reading => read,
+                ended = wire => panic!("the connection ended: {ended:?}"),
+            }
+        };
+        tokio::select! {
+            read = asking => assert_eq!(read, LENGTH),
+            ended = serving => panic!("the server ended: {ended:?}"),
+            overdue = traffic.overdue(PATIENCE) => panic!("{overdue:?}"),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,10 +18,13 @@ pub struct Report {
     pub received: u64,
     /// Of these: events that equal its bill.
     pub exact: u64,
-    /// Calls that were under way at a death.
+    /// Of these: partial events of calls that were under way at a death.
     pub lost: u64,
-    /// Other partial events: the caller left.
+    /// Of these: other partial events, the caller left.
     pub partial: u64,
+    /// Besides these: calls that were written down and died on their way to the provider. Nobody
+    /// can know that they did not reach it, so each is a partial event, too.
+    pub unreceived: u64,
     pub reports: u64,
     pub resent_new: u64,
     pub resent_known: u64,
@@ -37,6 +40,7 @@ impl Report {
             exact: self.exact + other.exact,
             lost: self.lost + other.lost,
             partial: self.partial + other.partial,
+            unreceived: self.unreceived + other.unreceived,
             reports: self.reports + other.reports,
             resent_new: self.resent_new + other.resent_new,
             resent_known: self.resent_known + other.resent_known,
@@ -52,14 +56,15 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} calls received by the provider, each one event: {} to the nano-dollar, the others \
-             partial ({} events of calls under way at a death, {} of callers who left); \
-             {} reports, each once (sent again after a death: {} accepted, {} known); \
+             partial ({} under way at a death, {} whose caller left); {} more were written down \
+             and died before the provider received them, each one partial event; {} reports, each once (sent again after a death: {} accepted, {} known); \
              {} keys handed out, each in an audit chain of {} entries in all; \
              {} tenants and tokens",
             self.received,
             self.exact,
             self.lost,
             self.partial,
+            self.unreceived,
             self.reports,
             self.resent_new,
             self.resent_known,
@@ -236,13 +241,18 @@ impl Judge {
         }
         let mut lost = 0;
         let mut partial = 0;
+        let mut unreceived = 0;
         for (name, place) in &self.calls {
             let event = &self.events[*place];
             let is_lost = event["outcome"] == "lost";
             if event["partial"] == true {
                 assert!(!self.finished.contains(name), "delivered whole: {event}");
-                lost += u64::from(is_lost);
-                partial += u64::from(!is_lost);
+                match (received.contains(name.as_str()), is_lost) {
+                    (true, true) => lost += 1,
+                    (true, false) => partial += 1,
+                    (false, true) => unreceived += 1,
+                    (false, false) => panic!("counted, though nobody received it: {event}"),
+                }
             } else {
                 assert!(received.contains(name.as_str()), "invented: {event}");
             }
@@ -252,7 +262,13 @@ impl Judge {
             assert!(self.calls.contains_key(name), "delivered, no event: {name}");
         }
         self.report.received = bill.len() as u64;
+        assert_eq!(
+            exact + lost + partial,
+            self.report.received,
+            "death {death}"
+        );
         (self.report.exact, self.report.lost, self.report.partial) = (exact, lost, partial);
+        self.report.unreceived = unreceived;
     }
 
     async fn compare_audit(&mut self, world: &World, revealed: &[String]) {
