@@ -26,6 +26,11 @@ impl Clock {
         machine.saturating_add(self.ahead_seconds.load(Ordering::Relaxed))
     }
 
+    /// How many seconds it has been moved forward, in all.
+    pub(crate) fn moved_seconds(&self) -> i64 {
+        self.ahead_seconds.load(Ordering::Relaxed)
+    }
+
     /// Moves the time forward: keys expire and rate windows open without anybody waiting.
     pub(crate) fn advance(&self, seconds: i64) {
         self.ahead_seconds.fetch_add(seconds, Ordering::Relaxed);

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Meter {
     Requests,
-    /// All input tokens; the next five are among them and apart from each other.
+    /// All input tokens; the next six are among them and apart from each other.
     InputTokens,
     CachedInputTokens,
     CacheWriteTokens,
     CacheWriteLongTokens,
     InputAudioTokens,
+    /// Among the sound of the input, and apart from the cached text.
+    CachedInputAudioTokens,
     InputImageTokens,
     /// All output tokens; the next three are among them.
     OutputTokens,

@@ -6,6 +6,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
+use crate::socket::Line;
+
 /// The longest request body.
 const MOST_BYTES: usize = 256 << 20;
 
@@ -20,11 +22,15 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) line: Line,
 }
 
 impl Request {
     /// Reads a request; `None` when the client left or sent too much.
-    pub(crate) async fn read(request: http::Request<Incoming>) -> Option<(String, Self)> {
+    pub(crate) async fn read(
+        request: http::Request<Incoming>,
+        line: Line,
+    ) -> Option<(String, Self)> {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, MOST_BYTES)
             .collect()
@@ -44,6 +50,7 @@ impl Request {
             query: read_query(head.uri.query().unwrap_or_default()),
             headers: head.headers,
             body,
+            line,
         };
         Some((prefix, request))
     }

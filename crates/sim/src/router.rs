@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,9 +14,11 @@ use crate::{
     deepgram::Deepgram,
     desk::{self, Company},
     elevenlabs::Elevenlabs,
+    hume::Hume,
     openai::Openai,
     request::Request,
     service::Service,
+    socket::{Line, Waiting},
     world::World,
 };
 
@@ -27,9 +30,14 @@ pub(crate) struct NoAnswer;
 /// Answers one request.
 pub(crate) async fn answer(
     world: &Arc<World>,
-    request: http::Request<Incoming>,
+    mut request: http::Request<Incoming>,
+    waiting: Waiting,
 ) -> Result<Response<SimBody>, NoAnswer> {
-    let (prefix, request) = Request::read(request).await.ok_or(NoAnswer)?;
+    let line = Line {
+        upgrade: Mutex::new(Some(hyper::upgrade::on(&mut request))),
+        waiting,
+    };
+    let (prefix, request) = Request::read(request, line).await.ok_or(NoAnswer)?;
     if prefix == "_sim" {
         return Ok(control::answer(world, &request));
     }
@@ -59,6 +67,7 @@ fn company(service: Service) -> Option<&'static dyn Company> {
         Service::Anthropic => Some(&Anthropic),
         Service::Elevenlabs => Some(&Elevenlabs),
         Service::Deepgram => Some(&Deepgram),
+        Service::Hume => Some(&Hume),
         _ => None,
     }
 }

@@ -5,19 +5,16 @@ use std::{path::Path, sync::Arc, time::Duration};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{router, world::World};
+use crate::{router, socket::Waiting, world::World};
 
 /// How long a shutdown waits for answers that are on their way. A hanging one never ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -39,6 +36,10 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// | `GET /_sim/last?operation=chat.completions[&service=]` | what was last received and sent for it |
 /// | `POST /_sim/clock` `{advanceSeconds}` | moves time forward |
 /// | `POST /_sim/reset` | back to the beginning |
+///
+/// Conversations over WebSockets are played where the companies have them: OpenAI's `realtime`,
+/// Deepgram's `listen`, ElevenLabs' `stream-input`, Hume's chat and expression. Each is one line on
+/// the bill that grows while it goes on; `cut`, `slow` and `error_in_stream` count its messages.
 ///
 /// Faults, on calls of models and of the administration alike:
 ///
@@ -107,7 +108,7 @@ impl Simulator {
         shutdown: impl Future<Output = ()>,
     ) {
         let tasks = TaskTracker::new();
-        let graceful = GracefulShutdown::new();
+        let stopping = CancellationToken::new();
         tokio::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -115,7 +116,7 @@ impl Simulator {
                 () = &mut shutdown => break,
             };
             match accepted {
-                Ok((stream, _)) => self.accepted(stream, tls.clone(), &tasks, &graceful),
+                Ok((stream, _)) => self.accepted(stream, tls.clone(), &tasks, &stopping),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     // Out of file handles: trying again at once would only burn the processor.
@@ -125,11 +126,8 @@ impl Simulator {
         }
         drop(listener);
         tasks.close();
-        let drained = async {
-            graceful.shutdown().await;
-            tasks.wait().await;
-        };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        stopping.cancel();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::info!("answers were still on their way at the end");
         }
     }
@@ -139,38 +137,55 @@ impl Simulator {
         stream: TcpStream,
         tls: Option<TlsAcceptor>,
         tasks: &TaskTracker,
-        graceful: &GracefulShutdown,
+        stopping: &CancellationToken,
     ) {
         // A stream of small events must not wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let (world, watcher) = (Arc::clone(&self.world), graceful.watcher());
+        let (world, stopping) = (Arc::clone(&self.world), stopping.clone());
         tasks.spawn(async move {
             let Some(tls) = tls else {
-                return connection(world, stream, watcher).await;
+                return connection(world, stream, stopping).await;
             };
             match tls.accept(stream).await {
-                Ok(stream) => connection(world, stream, watcher).await,
+                Ok(stream) => connection(world, stream, stopping).await,
                 Err(error) => tracing::debug!(%error, "a handshake failed"),
             }
         });
     }
 }
 
-async fn connection<S>(world: Arc<World>, stream: S, watcher: Watcher)
+async fn connection<S>(world: Arc<World>, stream: S, stopping: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
-        let world = Arc::clone(&world);
-        async move { router::answer(&world, request).await }
+    let waiting = Waiting::default();
+    let service = service_fn(|request| {
+        let (world, waiting) = (Arc::clone(&world), Arc::clone(&waiting));
+        async move { router::answer(&world, request, waiting).await }
     });
     let builder = auto::Builder::new(TokioExecutor::new());
     let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+    // It became a conversation, if one waits: that ends at the end of everything at the latest.
+    let course = waiting.lock().take();
+    if let Some(course) = course {
+        tokio::select! {
+            () = course.run() => {}
+            () = stopping.cancelled() => {}
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     elevenlabs,
     faults::FaultBox,
+    hume,
     ids::Ids,
     keys::{Key, KeyTable},
     limits::Limits,
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) openai: openai::State,
     pub(crate) anthropic: anthropic::State,
     pub(crate) elevenlabs: elevenlabs::State,
+    pub(crate) hume: hume::State,
 }
 
 /// What is kept between two runs.
@@ -44,6 +46,8 @@ struct Saved {
     anthropic: anthropic::Saved,
     #[serde(default)]
     elevenlabs: elevenlabs::Saved,
+    #[serde(default)]
+    hume: hume::Saved,
 }
 
 impl World {
@@ -62,6 +66,7 @@ impl World {
             openai: openai::State::new(now),
             anthropic: anthropic::State::default(),
             elevenlabs: elevenlabs::State::default(),
+            hume: hume::State::default(),
             clock,
         })
     }
@@ -79,6 +84,7 @@ impl World {
         *self.openai.organization.lock() = saved.organization;
         self.anthropic.load(saved.anthropic);
         self.elevenlabs.load(saved.elevenlabs);
+        self.hume.load(saved.hume);
         Ok(())
     }
 
@@ -90,6 +96,7 @@ impl World {
             organization: self.openai.organization.lock().clone(),
             anthropic: self.anthropic.save(),
             elevenlabs: self.elevenlabs.save(),
+            hume: self.hume.save(),
         };
         let new = file.with_extension("new");
         std::fs::write(&new, serde_json::to_vec(&saved)?)?;
@@ -117,5 +124,6 @@ impl World {
         self.openai.reset(now);
         self.anthropic.reset();
         self.elevenlabs.reset();
+        self.hume.reset();
     }
 }

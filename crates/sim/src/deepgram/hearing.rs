@@ -8,12 +8,13 @@ use crate::{
     instant,
     prices::{self, Kind, Model, SURCHARGES, Terms, Tier},
     quantities::{Meter, Quantities},
+    request::Request,
     service::Service,
     sound, tokens,
 };
 
 /// The model where the request names none.
-const DEFAULT_MODEL: &str = "base";
+pub(super) const DEFAULT_MODEL: &str = "base";
 /// How long a sound is taken to be that stands behind an address.
 const DISTANT_MILLISECONDS: u64 = 10_000;
 
@@ -22,17 +23,13 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
     let request = context.request;
     let model = model_of(request.query("model").unwrap_or(DEFAULT_MODEL))?;
     let (milliseconds, channels) = sound_of(context)?;
-    let wants = |name: &str| {
-        let asked = request.query(name);
-        asked.is_some_and(|value| !matches!(value, "false" | ""))
-    };
+    let wants = |name: &str| wants(request, name);
     // Each channel is heard by itself, where that is asked for, and paid by itself.
     let heard = if wants("multichannel") { channels } else { 1 };
-    let surcharges = SURCHARGES.iter().filter(|(name, _)| wants(name));
     let charge = Charge {
         model,
         terms: Terms {
-            surcharge_hour: surcharges.map(|(_, surcharge)| surcharge).sum(),
+            surcharge_hour: surcharge_hour(request),
             ..Terms::at(Tier::Default)
         },
         quantities: Quantities::of(&[(Meter::AudioMilliseconds, milliseconds * heard)]),
@@ -83,6 +80,18 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
         .with("dg-model-uuid", model_id))
 }
 
+/// Whether something is asked for in the address.
+pub(super) fn wants(request: &Request, name: &str) -> bool {
+    let asked = request.query(name);
+    asked.is_some_and(|value| !matches!(value, "false" | ""))
+}
+
+/// What all that is asked for adds to an hour of sound, in micro-dollars.
+pub(super) fn surcharge_hour(request: &Request) -> u128 {
+    let wished = SURCHARGES.iter().filter(|(name, _)| wants(request, name));
+    wished.map(|(_, surcharge)| surcharge).sum()
+}
+
 /// How long the sound of a request is, and of how many channels.
 fn sound_of(context: &Context<'_>) -> Result<(u64, u64), Refusal> {
     let body = &context.request.body;
@@ -102,7 +111,7 @@ fn sound_of(context: &Context<'_>) -> Result<(u64, u64), Refusal> {
     Ok((sound::milliseconds(body), sound::channels(body)))
 }
 
-fn model_of(name: &str) -> Result<&'static Model, Refusal> {
+pub(super) fn model_of(name: &str) -> Result<&'static Model, Refusal> {
     prices::find(Service::Deepgram, name)
         .filter(|model| matches!(model.kind, Kind::Hearing { .. }))
         .ok_or_else(|| {
@@ -117,7 +126,7 @@ pub(super) fn model_id(model: &Model) -> String {
 }
 
 /// Milliseconds as seconds with three digits behind the point, exactly.
-fn seconds(milliseconds: u64) -> Value {
+pub(super) fn seconds(milliseconds: u64) -> Value {
     let text = format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000);
     serde_json::from_str(&text).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod admin;
 mod auth;
 mod error;
 mod hearing;
+mod live;
 mod reading;
 mod routes;
 mod speech;
@@ -45,6 +46,10 @@ impl Company for Deepgram {
 
     fn request_id(&self, ids: &Ids) -> String {
         ids.uuid()
+    }
+
+    fn subprotocol(&self, request: &Request) -> Option<String> {
+        auth::subprotocols(request).map(|(scheme, _)| scheme.to_owned())
     }
 
     fn permits(&self, key: &Key, route: &Route) -> bool {

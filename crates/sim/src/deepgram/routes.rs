@@ -1,12 +1,13 @@
 //! Every path of Deepgram's API that is played.
 
-use super::{admin, hearing, reading, speech};
-use crate::desk::{Route, delete, get, paid, post, scoped};
+use super::{admin, hearing, live, reading, speech};
+use crate::desk::{Route, delete, get, paid, post, scoped, socket};
 
 // Keys that manage and keys that are used are one kind here; the scope decides.
 #[rustfmt::skip]
 pub(super) static ROUTES: &[Route] = &[
     scoped("usage:write", paid(post("v1/listen", "listen", hearing::create))),
+    scoped("usage:write", socket("v1/listen", "listen.live", live::open)),
     scoped("usage:write", paid(post("v1/speak", "speak", speech::create))),
     scoped("usage:write", paid(post("v1/read", "read", reading::create))),
     get("v1/auth/token", "auth.token", admin::auth::token),

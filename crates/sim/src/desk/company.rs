@@ -54,6 +54,11 @@ pub(crate) trait Company: Sync {
         kind_fits && (key.scopes.is_empty() || key.scopes.iter().any(|held| held == scope))
     }
 
+    /// The subprotocol of a WebSocket, where one is chosen.
+    fn subprotocol(&self, _: &Request) -> Option<String> {
+        None
+    }
+
     /// Whose calls at one time are counted together, where they are: the organization or the
     /// project of the key.
     fn crowd(&self, _: &Key) -> Option<String> {

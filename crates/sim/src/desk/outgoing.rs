@@ -42,6 +42,8 @@ impl Outgoing {
                 Some(failure),
                 false,
             ),
+            // What becomes a conversation has no body.
+            Content::Conversation(_) => ("", Vec::new(), None, false),
         };
         let mut outgoing = Self {
             content_type,

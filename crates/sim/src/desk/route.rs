@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Post,
     Patch,
     Delete,
+    /// A request that becomes a WebSocket.
+    Socket,
 }
 
 type Handler = fn(&Context<'_>) -> Result<Served, Refusal>;
@@ -47,7 +49,7 @@ pub(crate) struct Route {
 impl Verb {
     const fn method(self) -> Method {
         match self {
-            Self::Get => Method::GET,
+            Self::Get | Self::Socket => Method::GET,
             Self::Post => Method::POST,
             Self::Patch => Method::PATCH,
             Self::Delete => Method::DELETE,
@@ -56,8 +58,13 @@ impl Verb {
 }
 
 impl Route {
-    fn matches<'a>(&self, method: &Method, segments: &'a [String]) -> Option<Vec<&'a str>> {
-        if self.verb.method() != *method {
+    fn matches<'a>(
+        &self,
+        method: &Method,
+        socket: bool,
+        segments: &'a [String],
+    ) -> Option<Vec<&'a str>> {
+        if self.verb.method() != *method || (self.verb == Verb::Socket) != socket {
             return None;
         }
         let mut wanted = self.path.split('/');
@@ -77,11 +84,12 @@ impl Route {
 pub(super) fn find<'a>(
     routes: &'static [Route],
     method: &Method,
+    socket: bool,
     segments: &'a [String],
 ) -> Option<(&'static Route, Vec<&'a str>)> {
     routes
         .iter()
-        .find_map(|route| Some((route, route.matches(method, segments)?)))
+        .find_map(|route| Some((route, route.matches(method, socket, segments)?)))
 }
 
 /// A route that reads, for an ordinary key, free of charge.
@@ -100,6 +108,15 @@ pub(crate) const fn get(path: &'static str, operation: &'static str, handler: Ha
 pub(crate) const fn post(path: &'static str, operation: &'static str, handler: Handler) -> Route {
     Route {
         verb: Verb::Post,
+        ..get(path, operation, handler)
+    }
+}
+
+/// A route whose request becomes a WebSocket; that costs money.
+pub(crate) const fn socket(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    Route {
+        verb: Verb::Socket,
+        access: Access::Paid,
         ..get(path, operation, handler)
     }
 }
@@ -148,7 +165,7 @@ mod tests {
 
     fn operation(method: Method, path: &str) -> Option<&'static str> {
         let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
-        find(Openai.routes(), &method, &segments).map(|(route, _)| route.operation)
+        find(Openai.routes(), &method, false, &segments).map(|(route, _)| route.operation)
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    },
 };
 use tokio::time::Instant;
 
@@ -13,7 +16,7 @@ use super::{
     outgoing::Outgoing,
     refusal::{Refusal, Trouble, Whose},
     route::{self, Access, Route},
-    served::{Charge, Context, Served},
+    served::{Charge, Content, Context, Served},
 };
 use crate::{
     bill::Call,
@@ -24,13 +27,14 @@ use crate::{
     recorder::Exchange,
     request::Request,
     router::NoAnswer,
+    socket::{self, Course, Talk},
     world::World,
 };
 
 /// Answers one request to a company.
 pub(crate) async fn answer(
     company: &dyn Company,
-    world: &World,
+    world: &Arc<World>,
     request: Request,
 ) -> Result<Response<SimBody>, NoAnswer> {
     let mut desk = Desk::open(company, world, &request);
@@ -69,7 +73,7 @@ pub(crate) async fn answer(
 /// One request on its way through.
 struct Desk<'a> {
     company: &'a dyn Company,
-    world: &'a World,
+    world: &'a Arc<World>,
     request: &'a Request,
     request_id: String,
     exchange: Arc<Exchange>,
@@ -80,7 +84,7 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn open(company: &'a dyn Company, world: &'a World, request: &'a Request) -> Self {
+    fn open(company: &'a dyn Company, world: &'a Arc<World>, request: &'a Request) -> Self {
         let request_id = company.request_id(&world.ids);
         let exchange = Exchange::received(
             &request_id,
@@ -104,16 +108,17 @@ impl<'a> Desk<'a> {
     }
 
     fn route(&self) -> Option<(&'static Route, Vec<&'a str>)> {
-        if self.request.headers.contains_key(http::header::UPGRADE) {
+        let request = self.request;
+        let socket = socket::is_asked_for(request);
+        if request.headers.contains_key(UPGRADE) && !socket {
             return None;
         }
-        let request = self.request;
-        route::find(self.company.routes(), &request.method, &request.segments)
+        let routes = self.company.routes();
+        route::find(routes, &request.method, socket, &request.segments)
     }
 
     fn no_route(&self) -> Refusal {
-        let websocket = self.request.header("upgrade");
-        if websocket.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        if socket::is_asked_for(self.request) {
             return self.company.refusal(&Trouble::NotSimulated("A WebSocket"));
         }
         let path = self.request.path_and_query.split('?').next();
@@ -250,7 +255,14 @@ impl<'a> Desk<'a> {
         served: Served,
         faults: &[FaultKind],
     ) -> Result<Response<SimBody>, NoAnswer> {
-        let mut outgoing = Outgoing::prepare(served.content, self.request);
+        let content = match served.content {
+            Content::Conversation(talk) => {
+                let offer = (talk, served.charge);
+                return self.converse(route, key, offer, &served.headers, faults);
+            }
+            content => content,
+        };
+        let mut outgoing = Outgoing::prepare(content, self.request);
         if let Some(charge) = &served.charge {
             outgoing.fail_where_asked(faults, &charge.quantities);
         }
@@ -299,6 +311,53 @@ impl<'a> Desk<'a> {
         }
         body.hold(self.slot.take());
         Ok(respond(served.status, headers, body))
+    }
+
+    /// Makes a WebSocket of the connection, and leaves a conversation waiting for it.
+    fn converse(
+        &mut self,
+        route: &Route,
+        key: &Key,
+        (talk, charge): (Box<dyn Talk>, Option<Charge>),
+        headers: &[(&'static str, String)],
+        faults: &[FaultKind],
+    ) -> Result<Response<SimBody>, NoAnswer> {
+        let upgrade = self.request.line.upgrade.lock().take();
+        let accepted = socket::accepted(self.request);
+        let (Some(accepted), Some(upgrade), Some(charge)) = (accepted, upgrade, charge) else {
+            return Ok(self.refuse(&self.company.refusal(&Trouble::Unreadable)));
+        };
+        let mut headers = self.headers(headers, "");
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let protocol = self.company.subprotocol(self.request);
+        let said = [
+            (SEC_WEBSOCKET_ACCEPT, Some(accepted)),
+            (SEC_WEBSOCKET_PROTOCOL, protocol),
+        ];
+        for (name, value) in said {
+            let value = value.and_then(|value| HeaderValue::from_str(&value).ok());
+            value.map(|value| headers.insert(name, value));
+        }
+        let status = StatusCode::SWITCHING_PROTOCOLS;
+        self.exchange.answered(status, &headers);
+        let line = self.line(route, key, charge);
+        let entry = self.world.bill.open(line.clone());
+        if faults.contains(&FaultKind::Drop) {
+            return Err(NoAnswer);
+        }
+        *self.request.line.waiting.lock() = Some(Course {
+            upgrade,
+            talk,
+            bill: Arc::clone(&self.world.bill),
+            line,
+            entry: Some(entry),
+            exchange: Arc::clone(&self.exchange),
+            slot: self.slot.take(),
+            faults: faults.to_vec(),
+        });
+        let body = SimBody::new(Vec::new(), Manner::default(), None, None);
+        Ok(respond(status, headers, body))
     }
 
     fn line(&self, route: &Route, key: &Key, charge: Charge) -> Call {

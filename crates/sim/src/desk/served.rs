@@ -1,5 +1,7 @@
 //! What a handler is given and what it gives back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
@@ -17,12 +19,13 @@ use crate::{
     quantities::Quantities,
     request::Request,
     service::Service,
+    socket::Talk,
     world::World,
 };
 
 /// A call that was let in.
 pub(crate) struct Context<'a> {
-    pub(crate) world: &'a World,
+    pub(crate) world: &'a Arc<World>,
     pub(crate) company: &'a dyn Company,
     pub(crate) request: &'a Request,
     pub(crate) request_id: &'a str,
@@ -155,6 +158,8 @@ pub(crate) enum Content {
         frames: Vec<Frame>,
         failure: Failure,
     },
+    /// The request becomes a WebSocket.
+    Conversation(Box<dyn Talk>),
 }
 
 impl Served {
@@ -183,6 +188,14 @@ impl Served {
     pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
+    }
+
+    /// A conversation over a WebSocket.
+    pub(crate) fn conversation(talk: impl Talk + 'static, charge: Charge) -> Self {
+        Self {
+            status: StatusCode::SWITCHING_PROTOCOLS,
+            ..Self::content(Content::Conversation(Box::new(talk)), charge)
+        }
     }
 
     /// Any other content that costs something.

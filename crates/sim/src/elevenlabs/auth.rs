@@ -4,6 +4,7 @@ use crate::{
     desk::{Access, Head, Route},
     keys::{Key, KeyKind},
     request::Request,
+    socket,
 };
 
 /// The value of the key. A token in the query wins: whoever sends one means it.
@@ -12,6 +13,11 @@ pub(super) fn credential(request: &Request) -> Option<String> {
         .query("token")
         .or_else(|| request.query("single_use_token"));
     let value = token.or_else(|| request.header("xi-api-key"));
+    // A WebSocket takes it in its address too.
+    let value = value.or_else(|| {
+        let socket = socket::is_asked_for(request);
+        request.query("authorization").filter(|_| socket)
+    });
     value.map(str::to_owned)
 }
 
@@ -20,7 +26,11 @@ pub(super) fn permits(key: &Key, route: &Route) -> bool {
     let held = |scope: &str| key.scopes.iter().any(|held| held == scope);
     let allowed = route.scope.is_empty() || key.scopes.is_empty() || held(route.scope);
     match (key.kind, route.access) {
-        (KeyKind::Ephemeral, _) => route.operation == "speech_to_text" && held("batch_scribe"),
+        (KeyKind::Ephemeral, _) => match route.operation {
+            "speech_to_text" => held("batch_scribe"),
+            "text_to_speech.live" => held("tts_websocket"),
+            _ => false,
+        },
         (KeyKind::Project, Access::Admin) => false,
         (KeyKind::Project | KeyKind::Admin, _) => allowed,
     }

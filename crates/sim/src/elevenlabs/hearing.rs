@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::error;
+use super::{error, token};
 use crate::{
     desk::{Charge, Context, Refusal, Served},
-    keys::{KeyKind, KeyState},
     prices::{self, Kind, Terms, Tier},
     quantities::{Meter, Quantities},
     service::Service,
@@ -28,18 +27,7 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
         let message = "The uploaded file is empty.";
         return Err(error::make(400, "empty_file", message));
     }
-    if context.key.kind == KeyKind::Ephemeral {
-        // A token is good for one call.
-        let now = context.now();
-        context.world.keys.change_by_id(
-            Service::Elevenlabs,
-            &context.key.id,
-            |_| true,
-            |key| key.put(KeyState::Revoked, now),
-            None,
-            now,
-        );
-    }
+    token::consume(context);
     let milliseconds = sound::milliseconds(file.bytes);
     let name = file.file_name.as_deref().unwrap_or("the recording");
     let text = format!("{name} lasts {milliseconds} milliseconds.");

@@ -7,6 +7,7 @@ mod admin;
 mod auth;
 mod error;
 mod hearing;
+mod live;
 mod models;
 mod routes;
 mod speech;

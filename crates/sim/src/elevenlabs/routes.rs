@@ -1,12 +1,13 @@
 //! Every path of ElevenLabs' API that is played.
 
-use super::{admin, hearing, models, speech, token, user, voices};
-use crate::desk::{Route, delete, get, managed, paid, patch, post, scoped};
+use super::{admin, hearing, live, models, speech, token, user, voices};
+use crate::desk::{Route, delete, get, managed, paid, patch, post, scoped, socket};
 
 #[rustfmt::skip]
 pub(super) static ROUTES: &[Route] = &[
     scoped("text_to_speech", paid(post("v1/text-to-speech/{}", "text_to_speech", speech::whole))),
     scoped("text_to_speech", paid(post("v1/text-to-speech/{}/stream", "text_to_speech.stream", speech::stream))),
+    scoped("text_to_speech", socket("v1/text-to-speech/{}/stream-input", "text_to_speech.live", live::open)),
     scoped("speech_to_text", paid(post("v1/speech-to-text", "speech_to_text", hearing::create))),
     scoped("models_read", get("v1/models", "models.list", models::list)),
     scoped("voices_read", get("v1/voices", "voices.list", voices::list)),

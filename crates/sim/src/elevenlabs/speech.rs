@@ -1,7 +1,6 @@
 //! `POST /v1/text-to-speech/{voice}`, whole and streamed: sound alone, its price in a header.
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::error;
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
 /// The model where the request names none.
 const DEFAULT_MODEL: &str = "eleven_multilingual_v2";
 /// How long a character takes to say.
-const MILLISECONDS_PER_CHARACTER: u64 = 20;
+pub(super) const MILLISECONDS_PER_CHARACTER: u64 = 20;
 /// Sound goes out in pieces of this size.
 const PIECE_BYTES: usize = 4_096;
 
@@ -63,7 +62,7 @@ impl Said {
             return Err(error::make(400, "text_empty", message));
         }
         Ok(Self {
-            model: model_of(&body)?,
+            model: model_of(body["model_id"].as_str())?,
             characters: text.chars().count() as u64,
             format: format_of(context.request.query("output_format"))?,
         })
@@ -74,17 +73,8 @@ impl Said {
             .silence(self.characters * MILLISECONDS_PER_CHARACTER)
     }
 
-    /// Half a credit a character with the fast models, else one; half a credit is a whole one.
-    fn credits(&self) -> u64 {
-        if self.model.name.contains("flash") || self.model.name.contains("turbo") {
-            self.characters.div_ceil(2)
-        } else {
-            self.characters
-        }
-    }
-
     fn serve(&self, context: &Context<'_>, content: Content) -> Result<Served, Refusal> {
-        let credits = self.credits();
+        let credits = credits(self.model, self.characters);
         if !context
             .world
             .keys
@@ -115,8 +105,17 @@ impl Said {
     }
 }
 
-fn model_of(body: &Value) -> Result<&'static Model, Refusal> {
-    let name = body["model_id"].as_str().unwrap_or(DEFAULT_MODEL);
+/// Half a credit a character with the fast models, else one; half a credit is a whole one.
+pub(super) fn credits(model: &Model, characters: u64) -> u64 {
+    if model.name.contains("flash") || model.name.contains("turbo") {
+        characters.div_ceil(2)
+    } else {
+        characters
+    }
+}
+
+pub(super) fn model_of(named: Option<&str>) -> Result<&'static Model, Refusal> {
+    let name = named.unwrap_or(DEFAULT_MODEL);
     prices::find(Service::Elevenlabs, name)
         .filter(|model| matches!(model.kind, Kind::Speech { .. }))
         .ok_or_else(|| {
@@ -126,7 +125,7 @@ fn model_of(body: &Value) -> Result<&'static Model, Refusal> {
 }
 
 /// `mp3_44100_128` and the like.
-fn format_of(asked: Option<&str>) -> Result<Format, Refusal> {
+pub(super) fn format_of(asked: Option<&str>) -> Result<Format, Refusal> {
     let asked = asked.unwrap_or("mp3_44100_128");
     let codec = asked.split('_').next().unwrap_or_default();
     Format::named(codec).ok_or_else(|| {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::error;
 use crate::{
     desk::{Context, Refusal, Served},
-    keys::{Key, KeyKind, Origin},
+    keys::{Key, KeyKind, KeyState, Origin},
     service::Service,
 };
 
@@ -36,4 +36,20 @@ pub(super) fn create(context: &Context<'_>) -> Result<Served, Refusal> {
         ..Key::default()
     });
     Ok(Served::free(&json!({"token": value})))
+}
+
+/// A token is good for one call.
+pub(super) fn consume(context: &Context<'_>) {
+    if context.key.kind != KeyKind::Ephemeral {
+        return;
+    }
+    let now = context.now();
+    context.world.keys.change_by_id(
+        Service::Elevenlabs,
+        &context.key.id,
+        |_| true,
+        |key| key.put(KeyState::Revoked, now),
+        None,
+        now,
+    );
 }

@@ -6,6 +6,9 @@ use crate::{
     request::Request,
 };
 
+/// What stands before a key among the subprotocols.
+const IN_SUBPROTOCOL: &str = "openai-insecure-api-key.";
+
 /// The bearer token of a request.
 pub(crate) fn bearer(request: &Request) -> Option<String> {
     let value = request.header("authorization")?;
@@ -13,6 +16,24 @@ pub(crate) fn bearer(request: &Request) -> Option<String> {
     scheme
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim().to_owned())
+}
+
+/// The key among the subprotocols of a WebSocket, where a browser puts it.
+pub(super) fn subprotocol(request: &Request) -> Option<String> {
+    words(request)
+        .find_map(|word| word.strip_prefix(IN_SUBPROTOCOL))
+        .map(str::to_owned)
+}
+
+/// The subprotocol that is spoken, where it is offered.
+pub(super) fn spoken(request: &Request) -> Option<String> {
+    let offered = words(request).any(|word| word == "realtime");
+    offered.then(|| "realtime".to_owned())
+}
+
+fn words(request: &Request) -> impl Iterator<Item = &str> {
+    let header = request.header("sec-websocket-protocol").unwrap_or_default();
+    header.split(',').map(str::trim)
 }
 
 /// The permission that a restricted key needs.
@@ -29,6 +50,9 @@ pub(super) fn scope(route: &Route) -> &'static str {
 
 /// No scopes means all of them; `api.all.read` reads everything; else the route's own is needed.
 pub(super) fn permits(key: &Key, route: &Route) -> bool {
+    if key.kind == KeyKind::Ephemeral {
+        return route.verb == Verb::Socket;
+    }
     let kind_fits = match route.access {
         Access::Admin => key.kind == KeyKind::Admin,
         Access::Free | Access::Paid | Access::Open => key.kind == KeyKind::Project,

@@ -8,6 +8,7 @@ mod auth;
 mod batches;
 mod chat;
 mod context;
+mod conversation;
 mod embeddings;
 mod error;
 mod files;
@@ -51,7 +52,7 @@ impl Company for Openai {
     }
 
     fn credential(&self, request: &Request) -> Option<String> {
-        auth::bearer(request)
+        auth::bearer(request).or_else(|| auth::subprotocol(request))
     }
 
     fn refusal(&self, trouble: &Trouble<'_>) -> Refusal {
@@ -60,6 +61,10 @@ impl Company for Openai {
 
     fn head(&self, head: &Head<'_>) -> Vec<(&'static str, String)> {
         auth::head(head)
+    }
+
+    fn subprotocol(&self, request: &Request) -> Option<String> {
+        auth::spoken(request)
     }
 
     fn scope(&self, route: &Route) -> &'static str {

@@ -1,10 +1,10 @@
 //! Every path of OpenAI's API that is played.
 
 use super::{
-    admin, batches, chat, embeddings, files, images, models, moderations, realtime, responses,
-    speech, transcriptions, vector_stores,
+    admin, batches, chat, conversation, embeddings, files, images, models, moderations, realtime,
+    responses, speech, transcriptions, vector_stores,
 };
-use crate::desk::{Route, delete, get, managed, paid, post};
+use crate::desk::{Route, delete, get, managed, paid, post, socket};
 
 #[rustfmt::skip]
 pub(super) static ROUTES: &[Route] = &[
@@ -35,6 +35,7 @@ pub(super) static ROUTES: &[Route] = &[
     get("v1/vector_stores", "vector_stores.list", vector_stores::list),
     get("v1/vector_stores/{}", "vector_stores.retrieve", vector_stores::retrieve),
     delete("v1/vector_stores/{}", "vector_stores.delete", vector_stores::delete),
+    socket("v1/realtime", "realtime", conversation::open),
     post("v1/realtime/client_secrets", "realtime.client_secrets", realtime::create_secret),
     managed(get("v1/organization/admin_api_keys", "admin_api_keys.list", admin::keys::list_admin)),
     managed(post("v1/organization/admin_api_keys", "admin_api_keys.create", admin::keys::create_admin)),

@@ -26,6 +26,17 @@ pub(crate) const SURCHARGES: &[(&str, u128)] = &[
     ("detect_entities", 102_000),
 ];
 
+/// What an hour of sound costs more when it is heard as it comes, in micro-dollars.
+pub(crate) fn live_surcharge(model: &str, many_languages: bool) -> u128 {
+    match (model, many_languages) {
+        // 0.0058 dollars a minute instead of 0.0043
+        ("nova-3" | "nova-3-general", true) => 90_000,
+        // 0.0048
+        ("nova-3" | "nova-3-general", false) => 30_000,
+        _ => 0,
+    }
+}
+
 #[rustfmt::skip]
 pub(super) const MODELS: &[Model] = &[
     // 0.0043 dollars a minute

@@ -6,9 +6,10 @@
 mod anthropic;
 mod deepgram;
 mod elevenlabs;
+mod hume;
 mod openai;
 
-pub(crate) use deepgram::SURCHARGES;
+pub(crate) use deepgram::{SURCHARGES, live_surcharge};
 
 use crate::{
     quantities::{Meter, Quantities},
@@ -24,6 +25,9 @@ pub(crate) struct Rates {
     pub(crate) cache_write: u128,
     pub(crate) cache_write_long: u128,
     pub(crate) output: u128,
+    /// Zero where sound costs what text costs.
+    pub(crate) audio_input: u128,
+    pub(crate) cached_audio: u128,
     pub(crate) image_input: u128,
     pub(crate) audio_output: u128,
     pub(crate) image_output: u128,
@@ -54,6 +58,8 @@ const NONE: Rates = Rates {
     cache_write: 0,
     cache_write_long: 0,
     output: 0,
+    audio_input: 0,
+    cached_audio: 0,
     image_input: 0,
     audio_output: 0,
     image_output: 0,
@@ -80,6 +86,8 @@ pub(crate) enum Kind {
         by_token: bool,
     },
     Image,
+    /// Talks, hearing and speaking.
+    Conversation,
 }
 
 /// A share of the standard price.
@@ -154,6 +162,7 @@ pub(crate) const fn models(service: Service) -> &'static [Model] {
         Service::Anthropic => anthropic::MODELS,
         Service::Elevenlabs => elevenlabs::MODELS,
         Service::Deepgram => deepgram::MODELS,
+        Service::Hume => hume::MODELS,
         _ => &[],
     }
 }
@@ -205,16 +214,25 @@ impl Model {
     pub(crate) fn cost_nanos(&self, terms: Terms, quantities: &Quantities) -> u128 {
         let amount = |meter| u128::from(quantities.get(meter));
         let rates = &self.rates;
+        let (sound_input, cached_sound) = if rates.audio_input == 0 {
+            (0, 0)
+        } else {
+            let all = amount(Meter::InputAudioTokens);
+            (all, amount(Meter::CachedInputAudioTokens).min(all))
+        };
         let special_input = amount(Meter::CachedInputTokens)
             + amount(Meter::CacheWriteTokens)
             + amount(Meter::CacheWriteLongTokens)
-            + amount(Meter::InputImageTokens);
+            + amount(Meter::InputImageTokens)
+            + sound_input;
         let special_output = amount(Meter::OutputAudioTokens) + amount(Meter::OutputImageTokens);
         let input = amount(Meter::InputTokens).saturating_sub(special_input) * rates.input
             + amount(Meter::CachedInputTokens) * rates.cached
             + amount(Meter::CacheWriteTokens) * rates.cache_write
             + amount(Meter::CacheWriteLongTokens) * rates.cache_write_long
-            + amount(Meter::InputImageTokens) * rates.image_input;
+            + amount(Meter::InputImageTokens) * rates.image_input
+            + (sound_input - cached_sound) * rates.audio_input
+            + cached_sound * rates.cached_audio;
         let output = amount(Meter::OutputTokens).saturating_sub(special_output) * rates.output
             + amount(Meter::OutputAudioTokens) * rates.audio_output
             + amount(Meter::OutputImageTokens) * rates.image_output;

@@ -104,6 +104,12 @@ pub(super) const MODELS: &[Model] = &[
     plain("tts-1-hd", Kind::Speech { by_token: false }, Rates { character: 30_000_000, ..NONE }),
     // 0.60 text in / 12 sound out
     plain("gpt-4o-mini-tts", Kind::Speech { by_token: true }, Rates { input: 600_000, audio_output: 12_000_000, ..NONE }),
+    // text 4 / cached 0.40 / out 24; sound 32 / cached 0.40 / out 64
+    plain("gpt-realtime-2", Kind::Conversation, Rates {
+        input: 4_000_000, cached: 400_000, output: 24_000_000,
+        audio_input: 32_000_000, cached_audio: 400_000, audio_output: 64_000_000,
+        ..NONE
+    }),
     // 5 text in / 8 picture in / 30 picture out
     plain("gpt-image-2", Kind::Image, Rates { input: 5_000_000, image_input: 8_000_000, image_output: 30_000_000, ..NONE }),
 ];

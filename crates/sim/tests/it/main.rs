@@ -1,6 +1,10 @@
 //! The simulator through its front door.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod admin;
 mod anthropic;
@@ -11,7 +15,10 @@ mod elevenlabs;
 mod faults;
 mod fidelity;
 mod harness;
+mod hume;
 mod keys;
 mod life;
+mod live;
 mod other;
 mod responses;
+mod socket;

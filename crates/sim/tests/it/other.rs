@@ -85,14 +85,14 @@ async fn a_file_comes_back_as_it_was_and_a_batch_moves_on() {
 async fn who_is_not_played_yet_says_so() {
     let sim = Sim::start().await;
     let client = reqwest::Client::new();
-    for service in ["hume", "xero", "pagerduty"] {
+    for service in ["xero", "pagerduty"] {
         let address = format!("{}/{service}/v1/anything", sim.address());
         let answer = finish(client.post(address)).await;
         assert_eq!(answer.status, 501);
         assert_eq!(answer.json()["error"]["code"], "not_simulated");
         assert_eq!(answer.json()["error"]["service"], service);
     }
-    let upgrade = sim.request(Method::GET, "realtime?model=gpt-realtime-2", &sim.key);
+    let upgrade = sim.request(Method::GET, "live", &sim.key);
     let upgrade = upgrade
         .header("connection", "upgrade")
         .header("upgrade", "websocket");
