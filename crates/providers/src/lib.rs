@@ -12,6 +12,7 @@ mod answer;
 mod anthropic;
 mod credential;
 mod descriptor;
+mod elevenlabs;
 mod failure;
 mod json;
 mod management;
@@ -34,6 +35,7 @@ mod wav;
 pub use answer::Answer;
 pub use anthropic::Anthropic;
 pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
+pub use elevenlabs::ElevenLabs;
 pub use failure::{ErrorAnswer, Fault, OwnError};
 pub use json::{Found, JsonScan, Pattern, decimal_seconds_to_milliseconds};
 pub use management::{
@@ -57,4 +59,5 @@ pub use wav::WavHead;
 const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] = &[
     || std::sync::Arc::new(OpenAi::new()),
     || std::sync::Arc::new(Anthropic::new()),
+    || std::sync::Arc::new(ElevenLabs::new()),
 ];

@@ -7,9 +7,16 @@ use crate::world::{World, nanos, to_end};
 /// The bill's calls and our events, matched by the provider's request id; the sums and each call
 /// must agree to the nano-dollar.
 pub async fn agree(world: &World, tenant: &str) -> usize {
-    let bill = world.sim_get("/_sim/bill?service=openai").await;
+    agree_with("openai", world, tenant).await
+}
+
+/// The same for another service.
+pub async fn agree_with(service: &str, world: &World, tenant: &str) -> usize {
+    let bill = format!("/_sim/bill?service={service}");
+    let bill = world.sim_get(&bill).await;
     let calls = bill["calls"].as_array().unwrap().clone();
-    let events = world.events(tenant).await;
+    let mut events = world.events(tenant).await;
+    events.retain(|event| event["service"] == service);
     let paid: Vec<&Value> = events
         .iter()
         .filter(|event| event["priceId"] != "free")

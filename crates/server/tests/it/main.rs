@@ -29,6 +29,7 @@ mod schemathesis;
 mod sdk;
 mod seal;
 mod seal_memory;
+mod services;
 mod settings;
 mod tenants;
 mod tls;

@@ -23,6 +23,9 @@ pub const TENANT_SCOPES: &[&str] = &[
     "tokens:admin",
 ];
 
+/// What the simulator plays and the gateway carries.
+const SERVICES: &[&str] = &["openai", "anthropic", "elevenlabs"];
+
 /// The simulated outside world.
 pub struct Sim {
     process: ServerProcess,
@@ -253,7 +256,13 @@ impl World {
 
     /// A key that the simulator knows.
     pub async fn sim_key(&self) -> String {
-        let keys = self.sim_get("/_sim/keys?service=openai").await;
+        self.sim_key_of("openai").await
+    }
+
+    /// A service's key that the simulator knows.
+    pub async fn sim_key_of(&self, service: &str) -> String {
+        let path = format!("/_sim/keys?service={service}");
+        let keys = self.sim_get(&path).await;
         let keys = keys["keys"].as_array().unwrap();
         let key = keys.iter().find(|key| key["kind"] != "admin").unwrap();
         key["value"].as_str().unwrap().to_owned()
@@ -261,8 +270,13 @@ impl World {
 
     /// Gives a tenant the simulator's key.
     pub async fn put_key(&self, tenant: &str) {
-        let body = json!({ "apiKey": self.sim_key().await });
-        let path = format!("/api/keys/openai/{tenant}/dedicated");
+        self.put_key_of("openai", tenant).await;
+    }
+
+    /// Gives a tenant the simulator's key of a service.
+    pub async fn put_key_of(&self, service: &str, tenant: &str) {
+        let body = json!({ "apiKey": self.sim_key_of(service).await });
+        let path = format!("/api/keys/{service}/{tenant}/dedicated");
         self.operate(Method::PUT, &path, body).await.with(200);
     }
 
@@ -350,10 +364,11 @@ async fn serve(
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data)
             .env("DIAMOND_LOG__FORMAT", "json")
-            .env(
-                "DIAMOND_SERVICES__OPENAI__BASE_URL",
-                format!("{sim_url}/openai"),
-            )
+            .envs(SERVICES.iter().map(|service| {
+                let name = service.to_uppercase();
+                let address = format!("{sim_url}/{service}");
+                (format!("DIAMOND_SERVICES__{name}__BASE_URL"), address)
+            }))
             .envs(environment.iter().map(|(name, value)| (name, value)));
     });
     let line = server.line_with("\"serving\"").await;
