@@ -8,6 +8,7 @@ mod checkpoint;
 mod clock;
 mod event;
 mod id;
+mod json_depth;
 mod money;
 mod period;
 mod quantity;
@@ -28,6 +29,7 @@ pub use id::{
     AuditId, EventId, IdError, InstallationId, NodeId, OperationId, RequestId, RevocationId,
     RotationId, TokenId, TraceId,
 };
+pub use json_depth::json_is_deeper_than;
 pub use money::{Money, MoneyError};
 pub use period::{Period, PeriodError, TimeRange};
 pub use quantity::{Meter, Quantities, UnknownMeter};

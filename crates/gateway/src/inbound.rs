@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use diamond_domain::json_is_deeper_than;
 use diamond_providers::{
     BodyKind, Fault, MultipartScan, Provider, RequestFacts, RequestHead, Route, boundary_of,
 };
@@ -66,6 +67,9 @@ impl Inbound {
         }
         if readable && boundary.is_none() {
             let bytes = hold(body, said, settings).await?;
+            if json_is_deeper_than(&bytes, settings.json_depth_max) {
+                return Err(too_deep(settings.json_depth_max));
+            }
             let facts = provider.read_json(route, facts, &bytes);
             let changed = provider.prepare_json(route, &facts, &bytes);
             let injected = changed.is_some();
@@ -216,5 +220,13 @@ fn too_large(bytes_max: usize) -> Failure {
         Fault::TooLarge,
         "body_too_large",
         &format!("The request body is longer than the {bytes_max} bytes that are taken here."),
+    )
+}
+
+fn too_deep(depth_max: usize) -> Failure {
+    Failure::own(
+        Fault::BadRequest,
+        "json_too_deep",
+        &format!("Objects and arrays stand at most {depth_max} deep in each other here."),
     )
 }

@@ -12,6 +12,8 @@ pub struct GatewaySettings {
     pub upstreams: HashMap<ServiceId, String>,
     /// The longest JSON body that is taken, in bytes. Such bodies are held in memory.
     pub body_bytes_max: usize,
+    /// How deep objects and arrays may stand in each other in such a body.
+    pub json_depth_max: usize,
     /// Uploads up to this many bytes are held as well, so that they can be replayed; longer ones
     /// stream through.
     pub held_upload_bytes_max: usize,
@@ -43,6 +45,7 @@ impl Default for GatewaySettings {
         Self {
             upstreams: HashMap::new(),
             body_bytes_max: 32 << 20,
+            json_depth_max: 128,
             held_upload_bytes_max: 256 << 10,
             decoded_bytes_max: 256 << 20,
             body_silence_timeout: Duration::from_secs(30),

@@ -68,6 +68,14 @@ impl Upload {
     pub(crate) fn held(bytes: Bytes) -> Self {
         Self::Held((!bytes.is_empty()).then_some(bytes))
     }
+
+    /// The same once more, when all of it is here.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Held(bytes) => Some(Self::Held(bytes.clone())),
+            Self::Streaming(_) => None,
+        }
+    }
 }
 
 impl Stream {

@@ -7,6 +7,7 @@
 
 mod body;
 mod line;
+mod shared;
 
 use std::{
     collections::VecDeque,
@@ -41,6 +42,7 @@ use crate::{
 
 pub(crate) use body::UpstreamBody;
 use line::Line;
+use shared::{Shared, copy_of, is_unprocessed};
 
 /// Which provider of the pool's: the place of its base URL in the list that the pool was made of.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,7 @@ struct Host {
     base: Base,
     /// Of HTTP/1.1, the one used last at the end.
     idle: Mutex<VecDeque<Idle>>,
-    shared: Mutex<Option<http2::SendRequest<Upload>>>,
+    shared: Mutex<Option<Shared>>,
 }
 
 struct Idle {
@@ -72,13 +74,16 @@ struct Idle {
 
 enum Link {
     Line(Box<Line>),
-    Shared(http2::SendRequest<Upload>),
+    Shared(Shared),
 }
+
+/// How often a request is sent again that the provider did not look at.
+const REFUSALS_MAX: u32 = 2;
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// Nothing of it was sent.
+    /// Nothing of it was sent, or the provider says that it did nothing of it.
     #[error("the provider cannot be reached")]
     Unsent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It was sent, or a part of it.
@@ -87,7 +92,7 @@ pub(crate) enum SendError {
 }
 
 impl SendError {
-    /// Whether the provider has heard nothing of the request.
+    /// Whether the provider has done nothing of the request.
     pub(crate) const fn is_unsent(&self) -> bool {
         matches!(self, Self::Unsent(_))
     }
@@ -143,11 +148,11 @@ impl Pool {
     fn take(&self, place: Place) -> Option<Link> {
         let host = &self.hosts[place.0];
         let mut shared = host.shared.lock();
-        if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
+        if shared.as_ref().is_some_and(Shared::is_closed) {
             *shared = None;
         }
-        if let Some(sender) = &*shared {
-            return Some(Link::Shared(sender.clone()));
+        if let Some(shared) = &*shared {
+            return Some(Link::Shared(shared.clone()));
         }
         drop(shared);
         let mut idle = host.idle.lock();
@@ -192,14 +197,23 @@ impl Pool {
             // Somebody else was faster: one is enough.
             return Ok(Link::Shared(known.clone()));
         }
-        *shared = Some(sender.clone());
+        let link = Shared::new(sender);
+        *shared = Some(link.clone());
         drop(shared);
         TokioExecutor::new().execute(async move {
             if let Err(error) = wire.await {
                 tracing::debug!(%error, "a connection to a provider broke");
             }
         });
-        Ok(Link::Shared(sender))
+        Ok(Link::Shared(link))
+    }
+
+    /// Begins no more calls on a connection that takes no more.
+    fn forget(&self, place: Place, gone: &Shared) {
+        let mut shared = self.hosts[place.0].shared.lock();
+        if shared.as_ref().is_some_and(|shared| shared.is(gone)) {
+            *shared = None;
+        }
     }
 
     /// Keeps a connection that is ready for the next request.
@@ -267,6 +281,7 @@ async fn carry(
     place: Place,
     mut request: Request<Upload>,
 ) -> Result<Response<UpstreamBody>, SendError> {
+    let mut refusals = 0;
     loop {
         let (link, fresh) = match pool.take(place) {
             Some(link) => (link, false),
@@ -284,12 +299,25 @@ async fn carry(
                     Err(failed) => failed,
                 }
             }
-            Link::Shared(mut sender) => {
+            Link::Shared(mut shared) => {
                 base.address_fully(&mut request);
-                match sender.try_send_request(request).await {
+                let again = copy_of(&request);
+                let failed = match shared.send(request).await {
                     Ok(response) => return Ok(response.map(UpstreamBody::shared)),
                     Err(failed) => failed,
+                };
+                if failed.message().is_none() && is_unprocessed(failed.error()) {
+                    pool.forget(place, &shared);
+                    match again {
+                        Some(again) if refusals < REFUSALS_MAX => {
+                            refusals += 1;
+                            request = again;
+                            continue;
+                        }
+                        _ => return Err(SendError::Unsent(Box::new(failed.into_error()))),
+                    }
                 }
+                failed
             }
         };
         request = retry(failed, fresh)?;

@@ -78,20 +78,23 @@ async fn a_connection_is_used_again_and_the_host_is_named() {
 async fn one_that_was_closed_while_idle_is_replaced_and_the_request_sent_once() {
     let listener = listener().await;
     let pool = pool(&GatewaySettings::default(), &listener);
-    let provider = async {
-        for _ in 0..3 {
+    for _ in 0..3 {
+        let provider = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             read_request(&mut stream).await;
             stream.write_all(ANSWER).await.unwrap();
-            // Here it is closed, after an answer that promised nothing of the kind.
+            stream
+        };
+        let (stream, answer) = tokio::join!(provider, ask(&pool));
+        assert_eq!(answer, "ok");
+        // Closed only now that it is kept, after an answer that promised nothing of the kind.
+        assert_eq!(idle(&pool), 1);
+        drop(stream);
+        // The runtime hears of it, as it does between any two requests.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
         }
-    };
-    let caller = async {
-        for _ in 0..3 {
-            assert_eq!(ask(&pool).await, "ok");
-        }
-    };
-    tokio::join!(provider, caller);
+    }
 }
 
 #[tokio::test]
@@ -189,4 +192,107 @@ async fn a_dead_http2_connection_ends_its_calls() {
     let soon = PING_INTERVAL + PING_TIMEOUT + Duration::from_secs(1);
     let ended = tokio::time::timeout(soon, pool.send(PLACE, request())).await;
     assert!(ended.unwrap().is_err());
+}
+
+/// Frames of HTTP/2 (RFC 9113, section 6), written out.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+fn refused_stream(stream: u8) -> [u8; 13] {
+    [0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, 7]
+}
+
+fn goodbye_after(last_stream: u8) -> [u8; 17] {
+    let mut frame = [0; 17];
+    (frame[2], frame[3], frame[12]) = (8, 7, last_stream);
+    frame
+}
+
+/// Status 200 (index 8 of the static table of HPACK), then the body.
+fn answer_on(stream: u8) -> Vec<u8> {
+    let head = [0, 0, 1, 1, 4, 0, 0, 0, stream, 0x88];
+    let body = [0, 0, 2, 0, 1, 0, 0, 0, stream, b'o', b'k'];
+    [&head[..], &body[..]].concat()
+}
+
+/// Shares a connection of HTTP/2 with the listener; what the provider holds of it.
+async fn shared_with(pool: &Arc<Pool>, listener: &TcpListener) -> TcpStream {
+    let address = listener.local_addr().unwrap();
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let mut far = far.unwrap().0;
+    far.write_all(SETTINGS).await.unwrap();
+    let near = Stream::Http(TokioIo::new(near.unwrap()));
+    pool.share(&pool.hosts[0], near).await.unwrap();
+    far
+}
+
+/// Reads until a request's body has come; what stands before it in frames does not matter.
+async fn read_body(stream: &mut TcpStream) {
+    let mut seen = Vec::new();
+    while !seen.windows(8).any(|bytes| bytes == b"question") {
+        seen.push(stream.read_u8().await.unwrap());
+    }
+}
+
+/// The provider answers on a new connection what it did not look at on a shared one.
+async fn is_sent_elsewhere_after(word: &[u8]) {
+    let listener = listener().await;
+    let pool = pool(&GatewaySettings::default(), &listener);
+    let mut shared = shared_with(&pool, &listener).await;
+    let provider = async {
+        read_body(&mut shared).await;
+        shared.write_all(word).await.unwrap();
+        let (mut other, _) = listener.accept().await.unwrap();
+        read_request(&mut other).await;
+        other.write_all(ANSWER).await.unwrap();
+        other
+    };
+    let (_other, answer) = tokio::join!(provider, ask(&pool));
+    assert_eq!(answer, "ok");
+}
+
+#[tokio::test]
+async fn what_the_provider_did_not_look_at_is_sent_again() {
+    is_sent_elsewhere_after(&refused_stream(1)).await;
+    is_sent_elsewhere_after(&goodbye_after(0)).await;
+}
+
+#[tokio::test]
+async fn what_the_provider_looked_at_is_not_sent_again() {
+    let listener = listener().await;
+    let pool = pool(&GatewaySettings::default(), &listener);
+    let mut shared = shared_with(&pool, &listener).await;
+    let provider = async {
+        read_body(&mut shared).await;
+        shared.write_all(&answer_on(1)).await.unwrap();
+        read_body(&mut shared).await;
+        shared.write_all(&goodbye_after(3)).await.unwrap();
+        drop(shared);
+    };
+    let caller = async {
+        assert_eq!(ask(&pool).await, "ok");
+        let error = pool.send(PLACE, request()).await.err().unwrap();
+        assert!(!error.is_unsent(), "{error}");
+    };
+    tokio::join!(provider, caller);
+}
+
+#[tokio::test]
+async fn whoever_refuses_again_and_again_is_left_alone() {
+    let listener = listener().await;
+    let pool = pool(&GatewaySettings::default(), &listener);
+    let mut shared = shared_with(&pool, &listener).await;
+    let provider = async {
+        let mut before = Vec::new();
+        for _ in 0..=REFUSALS_MAX {
+            read_body(&mut shared).await;
+            // There is another connection already when it hears of the refusal.
+            *pool.hosts[0].shared.lock() = None;
+            let next = shared_with(&pool, &listener).await;
+            shared.write_all(&refused_stream(1)).await.unwrap();
+            before.push(std::mem::replace(&mut shared, next));
+        }
+        before
+    };
+    let (_before, error) = tokio::join!(provider, pool.send(PLACE, request()));
+    assert!(error.err().unwrap().is_unsent());
 }

@@ -14,6 +14,7 @@ async fn rig() -> Rig {
     Rig::with(
         GatewaySettings {
             body_bytes_max: 1_000,
+            json_depth_max: 20,
             ..GatewaySettings::default()
         },
         |_| Reply::json("{}"),
@@ -111,6 +112,11 @@ async fn refusals_have_the_providers_shape_and_reach_nobody() {
             413,
             "body_too_large",
         ),
+        (
+            post(chat).body(Full::from(nested(21))).unwrap(),
+            400,
+            "json_too_deep",
+        ),
     ] {
         let uri = request.uri().clone();
         assert_eq!(
@@ -122,6 +128,24 @@ async fn refusals_have_the_providers_shape_and_reach_nobody() {
     assert!(rig.provider.seen.lock().is_empty());
     assert!(rig.sink.opened.lock().is_empty());
     rig.is_settled().await;
+}
+
+/// A body whose lists stand so deep in each other, the body itself included.
+fn nested(depth: usize) -> String {
+    let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+    format!("{{\"model\":\"gpt-4o-mini\",\"messages\":{open}{close}}}")
+}
+
+#[tokio::test]
+async fn a_body_as_deep_as_allowed_passes_as_it_came() {
+    let rig = rig().await;
+    let request = rig.request("POST", "/v1/chat/completions");
+    let response = rig
+        .send(request.body(Full::from(nested(20))).unwrap())
+        .await;
+    assert_eq!(response.status(), 200);
+    text(response).await;
+    assert_eq!(rig.provider.seen.lock().len(), 1);
 }
 
 #[tokio::test]

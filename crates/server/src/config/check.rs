@@ -144,6 +144,11 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     );
     least("api.json_depth_max", config.api.json_depth_max as u64, 8);
     least(
+        "gateway.json_depth_max",
+        config.gateway.json_depth_max as u64,
+        8,
+    );
+    least(
         "gateway.connect_timeout_seconds",
         config.gateway.connect_timeout_seconds,
         1,

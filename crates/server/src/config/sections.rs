@@ -190,6 +190,7 @@ pub struct ApiSection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct GatewaySection {
     pub body_bytes_max: usize,
+    pub json_depth_max: usize,
     pub decoded_bytes_max: u64,
     pub connect_timeout_seconds: u64,
     pub body_timeout_seconds: u64,

@@ -21,6 +21,7 @@ pub(super) fn gateway_settings(
         upstreams,
         authorities,
         body_bytes_max: section.body_bytes_max,
+        json_depth_max: section.json_depth_max,
         decoded_bytes_max: section.decoded_bytes_max,
         connect_timeout: Duration::from_secs(section.connect_timeout_seconds),
         body_silence_timeout: Duration::from_secs(section.body_timeout_seconds),

@@ -25,6 +25,7 @@ async fn what_is_refused_is_refused_over_http2_too() {
         ("DIAMOND_SERVER__URL_BYTES_MAX", "1000"),
         ("DIAMOND_SERVER__HEADERS_MAX", "20"),
         ("DIAMOND_GATEWAY__BODY_BYTES_MAX", "4096"),
+        ("DIAMOND_GATEWAY__JSON_DEPTH_MAX", "8"),
     ];
     let world = World::start_with(&settings).await;
     let token = world.ready_tenant("zaxon").await;
@@ -85,6 +86,14 @@ async fn what_is_refused_is_refused_over_http2_too() {
     }
     let answer = many.send().await.unwrap();
     assert_eq!(answer.status(), 431);
+    let deep = client
+        .post(format!("{}{gateway}", world.url))
+        .bearer_auth(&token)
+        .body("[".repeat(9));
+    let answer = deep.send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let said: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(said["error"]["code"], "json_too_deep", "{said}");
     // Without a token it is not said what is there.
     let nobody = client.get(format!("{}/api/tenants/zaxon", world.url));
     assert_eq!(nobody.send().await.unwrap().status(), 401);
