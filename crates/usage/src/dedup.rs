@@ -5,7 +5,10 @@ use std::{collections::HashMap, num::NonZeroU64};
 use diamond_domain::EventId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{UserCode, stored::microseconds};
+use crate::{UserCode, progress::Progress, stored::microseconds};
+
+/// Below this many facts a rebuild does not look for what can be forgotten.
+const SWEPT_MIN: usize = 4_096;
 
 /// What is kept of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,26 +50,32 @@ pub(crate) enum Known {
 /// Facts of the last days, in memory. About a hundred bytes each.
 #[derive(Debug)]
 pub(crate) struct DedupIndex {
-    window: SignedDuration,
+    window_us: i64,
     events: HashMap<EventId, Taken>,
     provider_calls: HashMap<u128, EventId>,
-    /// What is older may have been forgotten; never goes back, whatever the clock does.
+    /// A clock that is set forward by mistake and back must not make us forget.
+    progress: Progress,
+    /// All that was forgotten is older; never goes back, whatever the clock does.
     forgotten_before_us: i64,
     /// When it is worth looking for what can be forgotten.
     sweep_at_us: i64,
+    /// The same in a rebuild, by how many facts there are.
+    sweep_at_count: usize,
 }
 
 impl DedupIndex {
-    pub(crate) fn new(window: SignedDuration, now: Timestamp) -> Self {
-        let mut index = Self {
-            window,
+    pub(crate) fn new(window: SignedDuration) -> Self {
+        let window_us = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            window_us,
             events: HashMap::new(),
             provider_calls: HashMap::new(),
+            // Small beside the window, and longer than a night.
+            progress: Progress::new(window_us / 8),
             forgotten_before_us: i64::MIN,
             sweep_at_us: i64::MIN,
-        };
-        index.forget(now);
-        index
+            sweep_at_count: SWEPT_MIN,
+        }
     }
 
     /// What is known of an event.
@@ -84,8 +93,10 @@ impl DedupIndex {
             let reported = self.reported(provider_call);
             return reported.map_or(Known::SameCall, Known::Reported);
         }
-        let oldest = self.begin_of_window(now).max(self.forgotten_before_us);
-        if microseconds(timestamp) < oldest {
+        let now_us = microseconds(now);
+        let now_us = now_us.min(self.progress.reached(now_us));
+        let oldest = now_us.saturating_sub(self.window_us);
+        if microseconds(timestamp) < oldest.max(self.forgotten_before_us) {
             Known::TooOld
         } else {
             Known::New
@@ -110,10 +121,6 @@ impl DedupIndex {
 
     /// Takes a fact in. The provider's call is its from now on; whose it was before.
     pub(crate) fn insert(&mut self, event: EventId, taken: Taken) -> Option<EventId> {
-        // What is already outside of the window (at a rebuild) would only be swept again.
-        if taken.latest_us < self.forgotten_before_us {
-            return None;
-        }
         self.events.insert(event, taken);
         match taken.provider_call {
             0 => None,
@@ -133,28 +140,39 @@ impl DedupIndex {
 
     /// Forgets what is older than the window, once in a while.
     pub(crate) fn forget(&mut self, now: Timestamp) {
-        let now_us = microseconds(now);
-        if now_us < self.sweep_at_us {
+        let reached_us = self.progress.follow(microseconds(now));
+        if reached_us < self.sweep_at_us {
             return;
         }
-        let oldest = self.begin_of_window(now).max(self.forgotten_before_us);
+        self.sweep(reached_us);
+        // A sweep looks at everything, so not more often than some forty times in a window.
+        self.sweep_at_us = reached_us.saturating_add(self.window_us / 40);
+    }
+
+    /// The same in a rebuild, which goes through time in no time.
+    pub(crate) fn forget_rebuilding(&mut self, then_us: i64) {
+        let reached_us = self.progress.follow(then_us);
+        if self.events.len() >= self.sweep_at_count {
+            self.sweep(reached_us);
+            self.sweep_at_count = (self.events.len() * 2).max(SWEPT_MIN);
+        }
+    }
+
+    fn sweep(&mut self, reached_us: i64) {
+        let oldest = reached_us.saturating_sub(self.window_us);
         let calls = &mut self.provider_calls;
+        let mut forgotten_before_us = self.forgotten_before_us;
         self.events.retain(|event, taken| {
             let kept = taken.latest_us >= oldest;
-            // Of two events of one call the later one holds it.
-            if !kept && calls.get(&taken.provider_call) == Some(event) {
-                calls.remove(&taken.provider_call);
+            if !kept {
+                forgotten_before_us = forgotten_before_us.max(taken.latest_us.saturating_add(1));
+                // Of two events of one call the later one holds it.
+                if calls.get(&taken.provider_call) == Some(event) {
+                    calls.remove(&taken.provider_call);
+                }
             }
             kept
         });
-        self.forgotten_before_us = oldest;
-        // A sweep looks at everything, so not more often than some forty times in a window.
-        let pause = i64::try_from(self.window.as_micros() / 40).unwrap_or(i64::MAX);
-        self.sweep_at_us = now_us.saturating_add(pause);
-    }
-
-    fn begin_of_window(&self, now: Timestamp) -> i64 {
-        let window = i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX);
-        microseconds(now).saturating_sub(window)
+        self.forgotten_before_us = forgotten_before_us;
     }
 }

@@ -18,6 +18,7 @@ mod event_sink;
 mod journal_audit;
 mod journal_events;
 mod opening;
+mod progress;
 mod stored;
 mod usage_journal;
 mod usage_reader;

@@ -15,7 +15,9 @@ use crate::{
     dedup::{DedupIndex, ReportPlace, Taken},
     displaced::{correction_id, filter_of, read_correction},
     durable_tail::DurableTail,
-    stored::{Malformed, Prepared, RecordKind, StoredRecord, content_hash, report_sequence},
+    stored::{
+        Malformed, Prepared, RecordKind, StoredRecord, content_hash, microseconds, report_sequence,
+    },
     usage_journal::{Marks, State},
 };
 
@@ -58,7 +60,8 @@ pub(crate) fn read_all(
     if journal.segments().first() != Some(&Position::START) {
         return Err(corrupt("its first segment is missing"));
     }
-    let mut index = DedupIndex::new(window, now);
+    let mut index = DedupIndex::new(window);
+    let now_us = microseconds(now);
     let mut marks = Marks::default();
     let mut sequence = 0;
     let mut open = BTreeMap::new();
@@ -84,6 +87,8 @@ pub(crate) fn read_all(
                 }
                 sequence = record.sequence;
                 marks.note(sequence, position);
+                // A record from the future was written while the clock was wrong.
+                index.forget_rebuilding(record.ingested_us.min(now_us));
                 let reported = index.reported(record.provider_call);
                 if let Some(report) = reported.filter(|_| record.kind == RecordKind::Closed) {
                     displaced.insert(correction_id(record.tenant, report.event), report);
@@ -105,6 +110,7 @@ pub(crate) fn read_all(
             open.remove(&place);
         }
     }
+    index.forget(now);
     Ok(Found {
         index,
         sequence,

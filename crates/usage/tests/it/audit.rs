@@ -20,7 +20,7 @@ fn open(folder: &Path, disk: Arc<dyn Disk>, key: u8) -> JournalAuditSink {
     JournalAuditSink::open(&audit, disk, Zeroizing::new([key; 32]), Arc::new(users)).unwrap()
 }
 
-fn draft(number: u128) -> AuditDraft {
+pub fn draft(number: u128) -> AuditDraft {
     AuditDraft {
         at: samples::now(),
         action: AuditAction::KeyReveal,

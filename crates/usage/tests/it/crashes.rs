@@ -1,4 +1,5 @@
-//! Random calls and random losses of power: each call that was forwarded is one event.
+//! Random calls, audit entries and losses of power, all journals on one disk: each call that was
+//! forwarded is one event under its user's name, and no acknowledged audit entry is missing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,12 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use diamond_domain::CallOutcome;
+use diamond_domain::{CallOutcome, EventId, OpenedCall, UsageEvent, UserId};
 use diamond_journal::simulated::{Loss, SimulatedDisk};
-use diamond_usage::{EventSink, ScanFilter, UsageJournal, Verdict, contract::samples};
+use diamond_usage::{
+    AuditHead, AuditQuery, AuditSink, AuditVerdict, EventSink, JournalAuditSink, ScanFilter,
+    UsageJournal, Verdict, contract::samples,
+};
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
-use crate::open;
+use crate::{audit::draft, open};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -19,6 +24,10 @@ enum Step {
     Close(prop::sample::Index),
     Abandon(prop::sample::Index),
     Report(u64),
+    /// Somebody touched a key.
+    Audit,
+    /// A report and an audit entry at the same time.
+    Both(u64),
     /// The process dies.
     Die,
     /// The machine dies.
@@ -31,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<prop::sample::Index>().prop_map(Step::Close),
         1 => any::<prop::sample::Index>().prop_map(Step::Abandon),
         3 => (0_u64..12).prop_map(Step::Report),
+        2 => Just(Step::Audit),
+        2 => (0_u64..12).prop_map(Step::Both),
         1 => Just(Step::Die),
         1 => Just(Step::Crash(Loss::Anything)),
         1 => Just(Step::Crash(Loss::Everything)),
@@ -46,6 +57,72 @@ struct Model {
     abandoned: BTreeSet<u64>,
     reported: BTreeSet<u64>,
     next: u64,
+    /// Whose each event is.
+    users: BTreeMap<EventId, UserId>,
+    /// Audit entries that were acknowledged.
+    audited: u64,
+    /// Where the chain stood at the last of them.
+    head: Option<AuditHead>,
+}
+
+/// Several users, so that their names are written all the time.
+fn user(number: u64) -> String {
+    format!("user-{}", number % 7)
+}
+
+fn opened(number: u64) -> OpenedCall {
+    samples::opened("zaxon", &user(number), number)
+}
+
+fn reported(number: u64) -> UsageEvent {
+    samples::reported("zaxon", &user(number), number)
+}
+
+/// What one server holds open on its disk.
+struct Stores {
+    events: Arc<UsageJournal>,
+    audit: JournalAuditSink,
+}
+
+impl Stores {
+    fn open(disk: &SimulatedDisk) -> Self {
+        let events = open(Path::new("/data"), Arc::new(disk.clone())).0;
+        let users = events.dictionary().clone();
+        let key = Zeroizing::new([1; 32]);
+        let disk = Arc::new(disk.clone());
+        let audit = JournalAuditSink::open(Path::new("/data/audit"), disk, key, users).unwrap();
+        Self { events, audit }
+    }
+}
+
+/// Records an entry that is then acknowledged.
+async fn record(sink: &JournalAuditSink, number: u64) {
+    let mut draft = draft(u128::from(number));
+    draft.user_id = Some(samples::user(&user(number)));
+    assert_eq!(sink.record(draft).await.unwrap().sequence, number + 1);
+}
+
+/// Each acknowledged entry is there, about the user that it was about, in a chain that holds.
+async fn check_audit(sink: &JournalAuditSink, model: &Model) {
+    let whole = AuditVerdict::Whole {
+        entries: model.audited,
+    };
+    let verdict = sink.verify(model.head.as_ref()).await;
+    assert_eq!(verdict.unwrap(), whole);
+    let query = AuditQuery {
+        tenant: None,
+        token: None,
+        version: None,
+        address: None,
+        range: None,
+        after: 0,
+        limit: 1_000,
+    };
+    let entries = sink.entries(&query).await.unwrap();
+    for (entry, number) in entries.iter().zip(0..) {
+        assert_eq!(entry.draft.user_id, Some(samples::user(&user(number))));
+    }
+    assert_eq!(entries.len() as u64, model.audited);
 }
 
 fn check(journal: &UsageJournal, model: &mut Model, machine_died: bool) {
@@ -53,11 +130,8 @@ fn check(journal: &UsageJournal, model: &mut Model, machine_died: bool) {
     let events: Vec<_> = scan.map(|event| event.unwrap()).collect();
     for (event, sequence) in events.iter().zip(1..) {
         assert_eq!(event.ledger_sequence, Some(sequence), "no gaps");
-        assert_eq!(
-            event.user_id,
-            samples::user("anna"),
-            "the code's name is there"
-        );
+        let named = model.users.get(&event.event_id);
+        assert_eq!(Some(&event.user_id), named, "the code's name is there");
     }
     let mut seen = BTreeMap::new();
     for event in &events {
@@ -65,11 +139,11 @@ fn check(journal: &UsageJournal, model: &mut Model, machine_died: bool) {
         assert!(seen.insert(event.event_id, lost).is_none(), "counted twice");
     }
     for number in &model.reported {
-        let id = samples::reported("zaxon", "anna", *number).event_id;
+        let id = reported(*number).event_id;
         assert_eq!(seen.remove(&id), Some(false), "an acknowledged report");
     }
     for (number, lost) in &model.ended {
-        let id = samples::opened("zaxon", "anna", *number).event_id;
+        let id = opened(*number).event_id;
         assert_eq!(
             seen.remove(&id),
             Some(*lost),
@@ -77,7 +151,7 @@ fn check(journal: &UsageJournal, model: &mut Model, machine_died: bool) {
         );
     }
     for number in std::mem::take(&mut model.open) {
-        let id = samples::opened("zaxon", "anna", number).event_id;
+        let id = opened(number).event_id;
         match seen.remove(&id) {
             Some(lost) => {
                 assert!(lost);
@@ -88,7 +162,7 @@ fn check(journal: &UsageJournal, model: &mut Model, machine_died: bool) {
         }
     }
     for number in std::mem::take(&mut model.abandoned) {
-        let id = samples::opened("zaxon", "anna", number).event_id;
+        let id = opened(number).event_id;
         if let Some(lost) = seen.remove(&id) {
             assert!(lost && machine_died, "a withdrawn call was counted");
             model.ended.insert(number, true);
@@ -108,49 +182,67 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let disk = SimulatedDisk::new(seed);
         let mut model = Model::default();
-        let begin = || open(Path::new("/data"), Arc::new(disk.clone())).0;
-        let mut journal = Some(begin());
+        let begin = || Stores::open(&disk);
+        let mut stores = Some(begin());
         for step in steps {
-            let sink = journal.as_ref().unwrap();
+            let Stores { events: sink, audit } = stores.as_ref().unwrap();
             let pick = |index: prop::sample::Index| {
                 let open: Vec<u64> = model.open.iter().copied().collect();
                 (!open.is_empty()).then(|| *index.get(&open))
             };
             match step {
                 Step::Open => {
-                    sink.open(&samples::opened("zaxon", "anna", model.next)).unwrap();
+                    let call = opened(model.next);
+                    sink.open(&call).unwrap();
+                    model.users.insert(call.event_id, call.user_id);
                     model.open.insert(model.next);
                     model.next += 1;
                 }
                 Step::Close(index) => if let Some(number) = pick(index) {
-                    let event = samples::closing(samples::opened("zaxon", "anna", number));
+                    let event = samples::closing(opened(number));
                     let verdict = runtime.block_on(sink.close(event)).unwrap();
                     prop_assert_eq!(verdict, Verdict::Accepted);
                     model.open.remove(&number);
                     model.ended.insert(number, false);
                 },
                 Step::Abandon(index) => if let Some(number) = pick(index) {
-                    sink.abandon(samples::opened("zaxon", "anna", number).event_id).unwrap();
+                    sink.abandon(opened(number).event_id).unwrap();
                     model.open.remove(&number);
                     model.abandoned.insert(number);
                 },
-                Step::Report(number) => {
-                    let event = samples::reported("zaxon", "anna", number);
-                    let verdicts = runtime.block_on(sink.append(vec![event])).unwrap();
+                Step::Report(number) | Step::Both(number) => {
+                    let event = reported(number);
+                    model.users.insert(event.event_id, event.user_id.clone());
+                    let told = sink.append(vec![event]);
+                    let both = matches!(step, Step::Both(_));
+                    let verdicts = if both {
+                        let recorded = record(audit, model.audited);
+                        model.audited += 1;
+                        runtime.block_on(async { tokio::join!(told, recorded).0 })
+                    } else {
+                        runtime.block_on(told)
+                    };
                     let known = !model.reported.insert(number);
                     let expected = if known { Verdict::Duplicate } else { Verdict::Accepted };
-                    prop_assert_eq!(verdicts, [expected]);
+                    prop_assert_eq!(verdicts.unwrap(), [expected]);
+                    if both {
+                        model.head = Some(audit.head());
+                    }
                 }
-                Step::Die => {
-                    journal = None;
-                    journal.replace(begin());
-                    check(journal.as_ref().unwrap(), &mut model, false);
+                Step::Audit => {
+                    runtime.block_on(record(audit, model.audited));
+                    model.audited += 1;
+                    model.head = Some(audit.head());
                 }
-                Step::Crash(loss) => {
-                    disk.crash(loss);
-                    journal = None;
-                    journal.replace(begin());
-                    check(journal.as_ref().unwrap(), &mut model, true);
+                Step::Die | Step::Crash(_) => {
+                    if let Step::Crash(loss) = step {
+                        disk.crash(loss);
+                    }
+                    stores = None;
+                    let stores = stores.insert(begin());
+                    let machine_died = matches!(step, Step::Crash(_));
+                    check(&stores.events, &mut model, machine_died);
+                    runtime.block_on(check_audit(&stores.audit, &model));
                 }
             }
         }

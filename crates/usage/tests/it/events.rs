@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use diamond_domain::{
-    CallOutcome, CostBasis, EventKind, EventSource, ManualClock, Money, UsageEvent,
+    CallOutcome, Clock, CostBasis, EventKind, EventSource, ManualClock, Money, UsageEvent,
 };
 use diamond_journal::{
     RealDisk,
@@ -358,20 +358,63 @@ async fn the_window_moves_with_the_clock_and_never_lets_a_repeat_through() {
     let (journal, _) = UsageJournal::open(folder(), disk, clock.clone(), options).unwrap();
     let event = samples::reported("zaxon", "anna", 1);
     journal.append(vec![event.clone()]).await.unwrap();
-    clock.advance(SignedDuration::from_hours(34 * 24));
-    assert_eq!(
-        journal.append(vec![event.clone()]).await.unwrap(),
-        [Verdict::Duplicate]
-    );
-    clock.advance(SignedDuration::from_hours(3 * 24));
-    assert_eq!(
-        journal.append(vec![event.clone()]).await.unwrap(),
-        [Verdict::TooOld]
-    );
+    let mut number = 1;
+    let mut pass = async |days| {
+        for _ in 0..days {
+            clock.advance(SignedDuration::from_hours(24));
+            number += 1;
+            let mut other = samples::reported("zaxon", "anna", number);
+            other.timestamp = clock.now();
+            journal.append(vec![other]).await.unwrap();
+        }
+        journal.append(vec![event.clone()]).await.unwrap()
+    };
+    assert_eq!(pass(34).await, [Verdict::Duplicate]);
+    assert_eq!(pass(3).await, [Verdict::TooOld]);
     // An operator puts the machine's clock back: what was forgotten stays refused.
     clock.set(samples::now());
+    assert_eq!(pass(0).await, [Verdict::TooOld]);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_forward_and_back_refuses_nothing_that_is_new() {
+    let disk = Arc::new(SimulatedDisk::new(1));
+    let clock = Arc::new(ManualClock::new(samples::now()));
+    let begin = || {
+        let options = UsageJournalOptions::default();
+        let opened = UsageJournal::open(folder(), disk.clone(), clock.clone(), options);
+        opened.unwrap().0
+    };
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let known = samples::reported("zaxon", "anna", 0);
+    let mut number = 0;
+    // Told now, or told late.
+    let mut new = |age| {
+        number += 1;
+        let mut event = samples::reported("zaxon", "anna", number);
+        event.timestamp = samples::now() - days(age);
+        event
+    };
+    let mut journal = begin();
+    journal.append(vec![known.clone()]).await.unwrap();
+    for restarts in [false, true] {
+        // As the machine has it; as a client with a right clock has it; as it is again.
+        for forward in [400, 0] {
+            clock.set(samples::now() + days(forward));
+            if restarts {
+                drop(journal);
+                journal = begin();
+            }
+            let told = vec![known.clone(), new(0), new(20)];
+            assert_eq!(
+                journal.append(told).await.unwrap(),
+                [Verdict::Duplicate, Verdict::Accepted, Verdict::Accepted],
+                "{forward} days forward"
+            );
+        }
+    }
     assert_eq!(
-        journal.append(vec![event]).await.unwrap(),
+        journal.append(vec![new(36)]).await.unwrap(),
         [Verdict::TooOld]
     );
 }

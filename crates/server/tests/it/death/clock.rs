@@ -126,6 +126,13 @@ async fn the_clock_may_jump_either_way() {
     holds(&world, &token, &mut told).await;
     assert_eq!(valid(&world).await, 401);
 
+    // Further than facts are kept, and back.
+    set("+4000000");
+    holds(&world, &token, &mut told).await;
+    world.server.kill();
+    world.start_server_again().await;
+    holds(&world, &token, &mut told).await;
+
     set("+0");
     holds(&world, &token, &mut told).await;
     assert_eq!(valid(&world).await, 200);
