@@ -11,6 +11,7 @@
 mod answer;
 mod anthropic;
 mod credential;
+mod deepgram;
 mod descriptor;
 mod elevenlabs;
 mod failure;
@@ -34,6 +35,7 @@ mod wav;
 
 pub use answer::Answer;
 pub use anthropic::Anthropic;
+pub use deepgram::Deepgram;
 pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
 pub use elevenlabs::ElevenLabs;
 pub use failure::{ErrorAnswer, Fault, OwnError};
@@ -60,4 +62,5 @@ const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] = &[
     || std::sync::Arc::new(OpenAi::new()),
     || std::sync::Arc::new(Anthropic::new()),
     || std::sync::Arc::new(ElevenLabs::new()),
+    || std::sync::Arc::new(Deepgram::new()),
 ];

@@ -1,6 +1,7 @@
 //! The services that are carried beside OpenAI: each plain, streamed, uploaded to, refused, and
 //! held against the simulator's own bill.
 
+mod deepgram;
 mod elevenlabs;
 
 use diamond_domain::Money;
