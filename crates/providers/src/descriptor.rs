@@ -36,6 +36,9 @@ pub struct Region {
     pub base_url: Cow<'static, str>,
     /// The same for WebSockets, where it has them.
     pub websocket_url: Option<Cow<'static, str>>,
+    /// Since when the provider does not answer there any more: `2026-11-13`. Private hosts that
+    /// speak as it did may go on.
+    pub retired_since: Option<Cow<'static, str>>,
 }
 
 /// Where a credential stands in a request.

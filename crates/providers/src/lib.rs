@@ -15,6 +15,7 @@ mod deepgram;
 mod descriptor;
 mod elevenlabs;
 mod failure;
+mod hume;
 mod json;
 mod management;
 mod meter;
@@ -39,6 +40,7 @@ pub use deepgram::Deepgram;
 pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
 pub use elevenlabs::ElevenLabs;
 pub use failure::{ErrorAnswer, Fault, OwnError};
+pub use hume::Hume;
 pub use json::{Found, JsonScan, Pattern, decimal_seconds_to_milliseconds};
 pub use management::{
     Ask, Capacity, Effect, KeyManagement, ListedKey, ManagementError, MintSpec, Minted, Place,
@@ -63,4 +65,5 @@ const SERVICES: &[fn() -> std::sync::Arc<dyn Provider>] = &[
     || std::sync::Arc::new(Anthropic::new()),
     || std::sync::Arc::new(ElevenLabs::new()),
     || std::sync::Arc::new(Deepgram::new()),
+    || std::sync::Arc::new(Hume::new()),
 ];

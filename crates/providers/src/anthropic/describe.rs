@@ -13,6 +13,7 @@ pub(super) fn descriptor() -> Descriptor {
             base_url: Borrowed("https://api.anthropic.com"),
             // Messages are streamed as events only.
             websocket_url: None,
+            retired_since: None,
         }],
         placements: vec![
             Placement::Header {

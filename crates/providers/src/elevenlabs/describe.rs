@@ -10,6 +10,7 @@ const fn region(name: &'static str, base_url: &'static str, websocket_url: &'sta
         name: Borrowed(name),
         base_url: Borrowed(base_url),
         websocket_url: Some(Borrowed(websocket_url)),
+        retired_since: None,
     }
 }
 

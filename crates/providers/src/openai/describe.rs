@@ -12,6 +12,7 @@ pub(super) fn descriptor() -> Descriptor {
             name: Borrowed("global"),
             base_url: Borrowed("https://api.openai.com"),
             websocket_url: Some(Borrowed("wss://api.openai.com")),
+            retired_since: None,
         }],
         placements: vec![
             Placement::Header {

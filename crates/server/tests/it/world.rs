@@ -24,7 +24,7 @@ pub const TENANT_SCOPES: &[&str] = &[
 ];
 
 /// What the simulator plays and the gateway carries.
-const SERVICES: &[&str] = &["openai", "anthropic", "elevenlabs", "deepgram"];
+const SERVICES: &[&str] = &["openai", "anthropic", "elevenlabs", "deepgram", "hume"];
 
 /// The simulated outside world.
 pub struct Sim {

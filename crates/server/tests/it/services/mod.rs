@@ -3,6 +3,7 @@
 
 mod deepgram;
 mod elevenlabs;
+mod hume;
 
 use diamond_domain::Money;
 use reqwest::{Method, RequestBuilder, Response};
@@ -21,7 +22,15 @@ pub struct Tenant {
 
 impl Tenant {
     pub async fn of(service: &'static str, place: (&'static str, &'static str)) -> Self {
-        let world = World::start().await;
+        Self::in_world(World::start().await, service, place).await
+    }
+
+    /// The same in a world that was started otherwise.
+    pub async fn in_world(
+        world: World,
+        service: &'static str,
+        place: (&'static str, &'static str),
+    ) -> Self {
         world.tenant("zaxon").await;
         world.put_key_of(service, "zaxon").await;
         let token = world.token("zaxon", TENANT_SCOPES).await;
