@@ -4,9 +4,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use diamond_admission::{CallMark, TenantAccess};
 use diamond_domain::{Alarm, AlarmCode, RequestId, TraceId};
-use diamond_providers::{Classified, Metering, RequestHead};
+use diamond_providers::{Classified, Metering, RequestFacts, RequestHead};
 use http::request::Parts;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use jiff::Timestamp;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     inbound::Inbound,
     labels, path,
     pricing::{named, short},
+    socket,
 };
 
 /// When and under which number a request reached us.
@@ -37,10 +38,11 @@ pub(crate) async fn admit(
     arrival: Arrival,
     parts: Parts,
     body: Incoming,
+    conversation: Option<OnUpgrade>,
     peer: SocketAddr,
 ) -> Result<(Arc<CallContext>, Prepared), Failure> {
     let provider = &upstream.provider;
-    path::check_form(&parts)?;
+    path::check_form(&parts, conversation.is_some())?;
     let presented = provider.presented_token(&parts.headers, parts.uri.query());
     let presented = presented.as_deref();
     let mut who = Refused {
@@ -59,7 +61,12 @@ pub(crate) async fn admit(
     who.tenant = caller.token().tenant.as_ref();
     let (_, own_path) = path::split(parts.uri.path()).unwrap_or(("", "/"));
     path::check_own_path(own_path)?;
-    let route = match provider.classify(&parts.method, own_path) {
+    let class = if conversation.is_some() {
+        provider.classify_socket(own_path)
+    } else {
+        provider.classify(&parts.method, own_path)
+    };
+    let route = match class {
         Classified::Forward(route) => route,
         Classified::Refuse(refused) => return Err(refused.into()),
     };
@@ -101,6 +108,10 @@ pub(crate) async fn admit(
     let mut headers = parts.headers;
     headers::clean_request(&mut headers);
     headers::limit_encodings(&mut headers, inbound.usage_injected);
+    let converses = conversation.is_some();
+    if converses {
+        socket::ask(&mut headers);
+    }
     let context = Arc::new(CallContext {
         request_id: arrival.request_id,
         trace_id: labels.trace_id.unwrap_or_else(TraceId::generate),
@@ -122,8 +133,13 @@ pub(crate) async fn admit(
             .as_deref()
             .map(short)
             .unwrap_or_default(),
-        facts: inbound.facts.clone(),
+        facts: RequestFacts {
+            // One that the caller leaves before it begins does not go on.
+            streams: converses || inbound.facts.streams,
+            ..inbound.facts.clone()
+        },
         usage_injected: inbound.usage_injected,
+        converses,
         form: inbound.form(),
     });
     let prepared = Prepared {
@@ -132,6 +148,7 @@ pub(crate) async fn admit(
         uri,
         headers,
         inbound,
+        conversation,
         access,
         estimate,
     };

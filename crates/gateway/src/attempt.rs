@@ -7,6 +7,7 @@ use diamond_domain::{CallOutcome, Money};
 use diamond_keyring::{NoKey, PinnedKey};
 use diamond_providers::{Answer, AnswerKind, Fault};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use hyper::upgrade::OnUpgrade;
 
 use crate::{
     answer::{self, ErrorAnswer},
@@ -18,7 +19,7 @@ use crate::{
     observe,
     pool::{Flight, Place, Pool, UpstreamBody},
     relay::{GatewayBody, read_to_end},
-    trust,
+    socket, trust,
     upload::{Break, Broken, Upload},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) inbound: Inbound,
+    /// The caller's end of the conversation that it asks for.
+    pub(crate) conversation: Option<OnUpgrade>,
     pub(crate) access: TenantAccess,
     /// The most that the call can cost.
     pub(crate) estimate: Money,
@@ -66,10 +69,20 @@ pub(crate) async fn carry(
             })?;
         call.forwarded();
         let broken = prepared.inbound.broken();
-        let flight = pool.send(prepared.place, request);
+        let flight = if context.converses {
+            pool.open_socket(prepared.place, request)
+        } else {
+            pool.send(prepared.place, request)
+        };
         let sending = Sending::new(inner, context, call, flight, broken);
         let (mut call, response) = sending.answer().await?;
         call.answered(response.status().as_u16(), response.headers());
+        if socket::begins(response.status())
+            && let Some(caller) = prepared.conversation.take()
+        {
+            inner.key_worked(&key);
+            return socket::carry(inner, context, call, response, caller).await;
+        }
         if response.status().is_success() {
             inner.key_worked(&key);
             return answer::forward(inner, context, call, response).await;

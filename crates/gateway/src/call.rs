@@ -14,7 +14,7 @@ use diamond_domain::{
 };
 use diamond_keyring::PinnedKey;
 use diamond_providers::{
-    AnswerKind, Metering, Provider, Reading, ReadingBasis, RequestFacts, Route,
+    AnswerKind, Metering, Provider, Reading, ReadingBasis, RequestFacts, Route, SocketEnd,
 };
 use diamond_usage::{SinkError, Verdict};
 use jiff::Timestamp;
@@ -46,6 +46,8 @@ pub(crate) struct CallContext {
     pub(crate) route: Route,
     pub(crate) facts: RequestFacts,
     pub(crate) usage_injected: bool,
+    /// Whether it is a conversation over a WebSocket.
+    pub(crate) converses: bool,
     /// A form that is read while it passes: it knows more than `facts` by the end.
     pub(crate) form: Option<SharedForm>,
     /// The model asked for, as it may stand in an event.
@@ -211,6 +213,13 @@ impl Call {
     /// What can be said of a call whose answer was not seen.
     pub(crate) fn unseen(context: &CallContext) -> Reading {
         let facts = context.facts_now();
+        if context.converses {
+            let mut meter = context.provider.socket_meter(&context.route, &facts);
+            return meter.reading(&SocketEnd {
+                regular: false,
+                lasted: Duration::ZERO,
+            });
+        }
         let kind = if facts.streams {
             AnswerKind::EventStream
         } else {
@@ -244,7 +253,7 @@ impl Drop for Call {
         if let Some(open) = self.0.take() {
             let refused = open
                 .status
-                .is_some_and(|status| !(200..300).contains(&status));
+                .is_some_and(|status| status != 101 && !(200..300).contains(&status));
             let outcome = if refused {
                 CallOutcome::Failed
             } else {

@@ -21,6 +21,7 @@ use crate::{
     observe::{self, ServiceMetrics},
     path,
     pool::{Place, Pool},
+    socket,
     upstream::{self, Base},
 };
 
@@ -92,6 +93,8 @@ pub(crate) struct Inner {
     pub(crate) repair: Arc<dyn KeyRepair>,
     pub(crate) tasks: TaskTracker,
     pub(crate) settings: GatewaySettings,
+    /// WebSockets under way.
+    pub(crate) conversations: TaskTracker,
     upstreams: HashMap<String, Upstream>,
 }
 
@@ -139,8 +142,9 @@ impl Gateway {
             upstreams.insert(service.to_string(), upstream);
         }
         let connector = upstream::connector(&settings)?;
+        let sockets = upstream::socket_connector(&settings)?;
         Ok(Self {
-            pool: Arc::new(Pool::new(connector, &settings, &bases)),
+            pool: Arc::new(Pool::new(connector, sockets, &settings, &bases)),
             inner: Arc::new(Inner {
                 admission: parts.admission,
                 keyring: parts.keyring,
@@ -152,6 +156,7 @@ impl Gateway {
                 repair: parts.repair,
                 tasks: parts.tasks,
                 settings,
+                conversations: TaskTracker::new(),
                 upstreams,
             }),
         })
@@ -174,11 +179,17 @@ impl Gateway {
         calls.cut(&diamond_admission::CutTarget::Everything)
     }
 
+    /// Ends when no WebSocket is under way; none is waited for that begins later.
+    pub async fn conversations_over(&self) {
+        self.inner.conversations.close();
+        self.inner.conversations.wait().await;
+    }
+
     /// Carries one request, whose path begins with `/gateway/`. `peer` is who is asking, as far as
     /// the server knows.
     pub async fn handle(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<GatewayBody> {
         let inner = &self.inner;
@@ -189,6 +200,7 @@ impl Gateway {
             nanos: inner.clock.monotonic_nanos(),
             mark: inner.admission.calls().mark(),
         };
+        let conversation = socket::asked_for(&mut request);
         let (parts, body) = request.into_parts();
         let service = path::split(parts.uri.path()).map_or("", |(service, _)| service);
         let mut response = match inner.upstreams.get(service) {
@@ -196,7 +208,8 @@ impl Gateway {
             Some(upstream) => {
                 let carried = async {
                     let (context, prepared) =
-                        admit::admit(inner, upstream, arrival, parts, body, peer).await?;
+                        admit::admit(inner, upstream, arrival, parts, body, conversation, peer)
+                            .await?;
                     attempt::carry(inner, &self.pool, &context, prepared).await
                 };
                 carried.await.unwrap_or_else(|failure| {

@@ -31,6 +31,9 @@
 //! is metered, but its answer passes whole, so the caller sees one chunk (of usage, without
 //! choices) more than it asked for.
 //!
+//! # WebSockets
+//! A conversation is one call, from its handshake to its close frame; see `socket`.
+//!
 //! # Callers and providers that fall silent
 //! A body that stops arriving is answered with 408 `request_timeout` after
 //! [`GatewaySettings::body_silence_timeout`]; one that was streaming through is cut at the provider
@@ -64,6 +67,7 @@ mod pricing;
 mod relay;
 mod settings;
 mod silence;
+mod socket;
 mod tap;
 mod trust;
 mod upload;

@@ -12,8 +12,9 @@ pub(crate) fn split(path: &str) -> Option<(&str, &str)> {
     Some((&rest[..end], &rest[end..]))
 }
 
-/// Refuses requests that a proxy must not carry.
-pub(crate) fn check_form(parts: &Parts) -> Result<(), Failure> {
+/// Refuses requests that a proxy must not carry; `converses` is whether it asks, as it should, for a
+/// WebSocket.
+pub(crate) fn check_form(parts: &Parts, converses: bool) -> Result<(), Failure> {
     let refuse = |code, message: &str| Err(Failure::own(Fault::BadRequest, code, message));
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return refuse("method_not_supported", "CONNECT and TRACE are not carried.");
@@ -25,10 +26,10 @@ pub(crate) fn check_form(parts: &Parts) -> Result<(), Failure> {
             "Ask for a path, not for a whole URL: this is no forward proxy.",
         );
     }
-    if parts.headers.contains_key(header::UPGRADE) {
+    if parts.headers.contains_key(header::UPGRADE) && !converses {
         return refuse(
             "upgrade_not_supported",
-            "WebSocket and other upgrades are not carried by this gateway.",
+            "Upgrades other than whole handshakes for a WebSocket are not carried.",
         );
     }
     Ok(())

@@ -36,6 +36,15 @@ pub(crate) fn connector(settings: &GatewaySettings) -> Result<Connector, Gateway
         .wrap_connector(tcp(settings)))
 }
 
+/// HTTP/1.1 alone: a WebSocket takes a connection for itself.
+pub(crate) fn socket_connector(settings: &GatewaySettings) -> Result<Connector, GatewayError> {
+    Ok(HttpsConnectorBuilder::new()
+        .with_tls_config(trust::client_config(&settings.authorities)?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp(settings)))
+}
+
 fn tcp(settings: &GatewaySettings) -> HttpConnector {
     let mut tcp = HttpConnector::new();
     // Small requests and answers must not wait for each other's acknowledgement.

@@ -3,7 +3,7 @@
 //! [`Provider`] is what the gateway and the use cases know of a service. A service is a folder
 //! with the same files: `routes` (what each path is and how it is metered), `request` (what is
 //! read from a request, what is changed in it), `usage` (the provider's count in our meters),
-//! `stream` (the answer's meter), `errors` (what a failure says about the key; our own errors in
+//! `stream` (the answer's meter), `socket` (that of a conversation), `errors` (what a failure says about the key; our own errors in
 //! the provider's shape), `keys` (where the credential stands, how it is proved), `describe` (what it
 //! is and can do), `manage` (its management API). The files beside
 //! the folders are the notations that services share: JSON, server-sent events, multipart, WAV.
@@ -27,6 +27,7 @@ mod registry;
 mod request;
 mod route;
 mod short_lived;
+mod socket;
 mod sse;
 mod table;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub use registry::{Registry, all};
 pub use request::{RequestFacts, RequestHead};
 pub use route::{BodyKind, Classified, Metering, RefusedRoute, Route};
 pub use short_lived::{ShortLived, ShortLivedSpec};
+pub use socket::{SocketEnd, SocketMessage, SocketMeter};
 pub use sse::{SseEvent, SseScan};
 pub use verdict::{KeyVerdict, LimitScope};
 pub use wav::WavHead;

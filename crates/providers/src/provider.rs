@@ -8,8 +8,9 @@ use http::{HeaderMap, Method};
 
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
-    ManagementError, MultipartScan, OutboundRequest, OwnError, RequestFacts, RequestHead,
-    ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, credential,
+    ManagementError, MultipartScan, OutboundRequest, OwnError, RefusedRoute, RequestFacts,
+    RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, SocketMeter, Step, credential,
+    socket,
 };
 
 /// An AI service. Pure: it builds requests and reads answers, someone else sends bytes.
@@ -22,6 +23,13 @@ pub trait Provider: Send + Sync {
 
     /// What a method and path (beginning with `/`, without query) are. Every path has a class.
     fn classify(&self, method: &Method, path: &str) -> Classified;
+
+    /// What the path of a WebSocket is. Those that nobody knows are refused: what passes there
+    /// could not be counted.
+    fn classify_socket(&self, path: &str) -> Classified {
+        let _ = path;
+        Classified::Refuse(NO_SOCKET)
+    }
 
     /// The access token, in whichever place the provider's SDK puts its key.
     fn presented_token<'a>(
@@ -90,6 +98,11 @@ pub trait Provider: Send + Sync {
         usage_injected: bool,
     ) -> Box<dyn ResponseMeter>;
 
+    /// A meter for a conversation over a WebSocket.
+    fn socket_meter(&self, route: &Route, facts: &RequestFacts) -> Box<dyn SocketMeter> {
+        Box::new(socket::Timed::new(route, facts))
+    }
+
     /// The provider's name for the call.
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str>;
 
@@ -131,6 +144,13 @@ pub trait Provider: Send + Sync {
         })
     }
 }
+
+/// No WebSocket of the service is known by this path.
+pub(crate) const NO_SOCKET: RefusedRoute = RefusedRoute {
+    forbidden: false,
+    code: "websocket_not_supported",
+    message: "No WebSocket is carried at this path.",
+};
 
 /// The key has characters that cannot stand in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

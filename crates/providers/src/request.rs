@@ -41,6 +41,10 @@ pub struct RequestFacts {
     pub characters: Option<u64>,
     /// Length of the sound sent, measured from the bytes.
     pub audio_milliseconds: Option<u64>,
+    /// Bytes that a second of the sound sent takes, where the request says what it is.
+    pub audio_bytes_per_second: Option<u64>,
+    /// Channels of the sound sent that are heard, and paid, by themselves.
+    pub audio_channels: Option<u64>,
     /// Whether the caller named a sandbox of its own for the model to use.
     pub own_sandbox: bool,
     /// The form of the answer asked for.

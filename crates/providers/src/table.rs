@@ -4,8 +4,10 @@ use http::Method;
 
 use crate::{
     BodyKind::{self, Opaque},
+    Classified,
     Metering::{self, Unknown},
     Route,
+    provider::NO_SOCKET,
 };
 
 /// A row: method (`*` for any), path (`*` is one segment, a last `**` is any further ones),
@@ -45,6 +47,17 @@ pub(crate) fn find(rows: &[Row], method: &Method, path: &str) -> Route {
         may_stream: row.5,
         replay_safe: true,
     })
+}
+
+/// The WebSocket that a path is, by a table of its own.
+pub(crate) fn find_socket(rows: &[Row], path: &str) -> Classified {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let route = find(rows, &Method::GET, path);
+    if route.metering == Unknown {
+        return Classified::Refuse(NO_SOCKET);
+    }
+    Classified::Forward(route)
 }
 
 /// Whether any row's first segment is that of the path.

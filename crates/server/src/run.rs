@@ -99,6 +99,7 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
                 tls: handshakes,
             },
             stop.clone(),
+            system.gateway.conversations_over(),
             || system.gateway.stop(),
         );
         tokio::pin!(serving);

@@ -51,6 +51,8 @@ pub(crate) struct Place(pub(crate) usize);
 /// The connections of one runtime: they are moved by its tasks alone.
 pub(crate) struct Pool {
     connector: Connector,
+    /// For WebSockets, which are not kept here.
+    sockets: Connector,
     connect_timeout: Duration,
     idle_timeout: Duration,
     /// Of one provider.
@@ -112,7 +114,12 @@ impl Future for Flight {
 }
 
 impl Pool {
-    pub(crate) fn new(connector: Connector, settings: &GatewaySettings, bases: &[Base]) -> Self {
+    pub(crate) fn new(
+        connector: Connector,
+        sockets: Connector,
+        settings: &GatewaySettings,
+        bases: &[Base],
+    ) -> Self {
         let host = |base: &Base| Host {
             base: base.clone(),
             idle: Mutex::default(),
@@ -120,6 +127,7 @@ impl Pool {
         };
         Self {
             connector,
+            sockets,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_connection_timeout,
             idle_max: settings.idle_connections_max,
@@ -132,6 +140,7 @@ impl Pool {
     pub(crate) fn another(&self, runtimes: usize) -> Self {
         Self {
             connector: self.connector.clone(),
+            sockets: self.sockets.clone(),
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,
             idle_max: self.idle_max.div_ceil(runtimes.max(1)),
@@ -143,6 +152,11 @@ impl Pool {
     /// Sends a request, whose URI is a path of the provider's.
     pub(crate) fn send(self: &Arc<Self>, to: Place, request: Request<Upload>) -> Flight {
         Flight(Box::pin(carry(Arc::clone(self), to, request)))
+    }
+
+    /// Sends a request that asks for a WebSocket, on a connection of its own.
+    pub(crate) fn open_socket(self: &Arc<Self>, to: Place, request: Request<Upload>) -> Flight {
+        Flight(Box::pin(begin_socket(Arc::clone(self), to, request)))
     }
 
     fn take(&self, place: Place) -> Option<Link> {
@@ -322,6 +336,32 @@ async fn carry(
         };
         request = retry(failed, fresh)?;
     }
+}
+
+/// A task of its own moves the connection until it has become a WebSocket, or its answer is read.
+async fn begin_socket(
+    pool: Arc<Pool>,
+    place: Place,
+    mut request: Request<Upload>,
+) -> Result<Response<UpstreamBody>, SendError> {
+    let base = &pool.hosts[place.0].base;
+    let mut connector = pool.sockets.clone();
+    let stream = timeout(pool.connect_timeout, connector.call(base.origin()))
+        .await
+        .map_err(|late| SendError::Unsent(Box::new(late)))?
+        .map_err(SendError::Unsent)?;
+    let (mut sender, wire) = http1::handshake(stream)
+        .await
+        .map_err(|error| SendError::Unsent(Box::new(error)))?;
+    TokioExecutor::new().execute(async move {
+        if let Err(error) = wire.with_upgrades().await {
+            tracing::debug!(%error, "a connection for a WebSocket broke");
+        }
+    });
+    base.address_plainly(&mut request);
+    let response = sender.send_request(request).await;
+    let response = response.map_err(SendError::Broken)?;
+    Ok(response.map(UpstreamBody::shared))
 }
 
 /// The request once more, when it can be sent once more: it was not sent at all, because the

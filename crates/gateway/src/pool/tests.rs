@@ -15,7 +15,8 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 fn pool(settings: &GatewaySettings, listener: &TcpListener) -> Arc<Pool> {
     let base = Base::parse(&format!("http://{}/base", listener.local_addr().unwrap())).unwrap();
     let connector = upstream::connector(settings).unwrap();
-    Arc::new(Pool::new(connector, settings, &[base]))
+    let sockets = upstream::socket_connector(settings).unwrap();
+    Arc::new(Pool::new(connector, sockets, settings, &[base]))
 }
 
 fn request() -> Request<Upload> {

@@ -10,6 +10,7 @@ mod manage;
 mod query;
 mod request;
 mod routes;
+mod socket;
 mod stream;
 mod usage;
 
@@ -22,8 +23,8 @@ use http::{HeaderMap, Method};
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
     ManagementError, Metering, ModelLimits, MultipartScan, OutboundRequest, OwnError, Provider,
-    RequestFacts, RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, UnusableKey,
-    credential,
+    RequestFacts, RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, SocketMeter, Step,
+    UnusableKey, credential,
 };
 
 /// Deepgram's API.
@@ -63,6 +64,10 @@ impl Provider for Deepgram {
 
     fn classify(&self, method: &Method, path: &str) -> Classified {
         routes::classify(method, path)
+    }
+
+    fn classify_socket(&self, path: &str) -> Classified {
+        routes::classify_socket(path)
     }
 
     fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
@@ -119,6 +124,10 @@ impl Provider for Deepgram {
         _usage_injected: bool,
     ) -> Box<dyn ResponseMeter> {
         Box::new(stream::DeepgramMeter::new(route, facts, kind))
+    }
+
+    fn socket_meter(&self, route: &Route, facts: &RequestFacts) -> Box<dyn SocketMeter> {
+        socket::meter(route, facts)
     }
 
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {

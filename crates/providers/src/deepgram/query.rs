@@ -14,6 +14,10 @@ pub(super) struct Asked {
     pub(super) modifiers: Vec<&'static str>,
     /// Whether each channel is heard, and paid, by itself.
     pub(super) multichannel: bool,
+    /// What the sound is that is sent as it comes.
+    encoding: Option<String>,
+    sample_rate: Option<u64>,
+    pub(super) channels: Option<u64>,
     /// The answer goes to an address; what comes here says only that it will.
     pub(super) callback: bool,
 }
@@ -36,6 +40,9 @@ impl Asked {
             let wanted = !matches!(value.as_ref(), "" | "false");
             match name.as_ref() {
                 "model" => asked.model = Some(value.into_owned()),
+                "encoding" => asked.encoding = Some(value.into_owned()),
+                "sample_rate" => asked.sample_rate = value.parse().ok(),
+                "channels" => asked.channels = value.parse().ok(),
                 "language" => asked.language = Some(value.into_owned()),
                 "multichannel" => asked.multichannel = wanted,
                 "callback" => asked.callback = wanted,
@@ -50,6 +57,18 @@ impl Asked {
             }
         }
         asked
+    }
+
+    /// Bytes that a second of the sound takes; `None` when only the sound itself tells.
+    pub(super) fn bytes_per_second(&self) -> Option<u64> {
+        let width: u64 = match self.encoding.as_deref()? {
+            "linear16" => 2,
+            "linear32" => 4,
+            "mulaw" | "alaw" => 1,
+            _ => return None,
+        };
+        let channels = self.channels.unwrap_or(1);
+        self.sample_rate?.checked_mul(width)?.checked_mul(channels)
     }
 
     /// The model that is billed: Nova-3 that hears several languages has a price of its own.

@@ -18,6 +18,8 @@ pub(super) fn read_head(route: &Route, head: &RequestHead<'_>) -> RequestFacts {
     let model = usual_model(route).map(|usual| asked.billed_model(usual));
     RequestFacts {
         model,
+        audio_bytes_per_second: asked.bytes_per_second(),
+        audio_channels: asked.channels.filter(|_| asked.multichannel),
         modifiers: asked.modifiers,
         background: asked.callback,
         response_format: asked.multichannel.then(|| MULTICHANNEL.to_owned()),
@@ -40,8 +42,8 @@ pub(super) fn read_json(route: &Route, head: RequestFacts, body: &[u8]) -> Reque
 /// The model where a request names none.
 fn usual_model(route: &Route) -> Option<&'static str> {
     match route.operation {
-        "listen" => Some("base"),
-        "speak" => Some("aura-asteria-en"),
+        "listen" | "listen.live" => Some("base"),
+        "speak" | "speak.live" => Some("aura-asteria-en"),
         // No request names the one model that reads.
         "read" => Some("text-intelligence"),
         _ => None,

@@ -30,6 +30,15 @@ const SECOND: &[Row] = &[
     ("POST", "speak", "speak", Usage, Json, true),
 ];
 
+/// Conversations, with their version.
+#[rustfmt::skip]
+const SOCKETS: &[Row] = &[
+    ("GET", "v1/listen", "listen.live", Usage, Opaque, true),
+    ("GET", "v2/listen", "listen.live", Usage, Opaque, true),
+    ("GET", "v1/speak", "speak.live", Usage, Opaque, true),
+    ("GET", "v2/speak", "speak.live", Usage, Opaque, true),
+];
+
 /// Management of the account: no tenant's token reaches it, whatever its key could do.
 const MANAGEMENT: RefusedRoute = RefusedRoute {
     forbidden: true,
@@ -44,6 +53,10 @@ const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
     message: "Deepgram's paths begin with /v1 or /v2, which its SDKs add themselves: set the SDK's \
               base URL to …/gateway/deepgram.",
 };
+
+pub(super) fn classify_socket(path: &str) -> Classified {
+    table::find_socket(SOCKETS, path)
+}
 
 pub(super) fn classify(method: &Method, path: &str) -> Classified {
     let path = path.strip_prefix('/').unwrap_or(path);

@@ -9,6 +9,7 @@ mod keys;
 mod manage;
 mod request;
 mod routes;
+mod socket;
 mod stream;
 mod usage;
 
@@ -19,7 +20,7 @@ use http::{HeaderMap, Method};
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
     ManagementError, ModelLimits, MultipartScan, OutboundRequest, OwnError, Provider, RequestFacts,
-    RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, Step,
+    RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, SocketMeter, Step,
 };
 
 /// ElevenLabs' API.
@@ -61,11 +62,12 @@ impl Provider for ElevenLabs {
         routes::classify(method, path)
     }
 
-    fn read_head(&self, route: &Route, _head: &RequestHead<'_>) -> RequestFacts {
-        RequestFacts {
-            model: request::usual_model(route),
-            ..RequestFacts::default()
-        }
+    fn classify_socket(&self, path: &str) -> Classified {
+        routes::classify_socket(path)
+    }
+
+    fn read_head(&self, route: &Route, head: &RequestHead<'_>) -> RequestFacts {
+        request::read_head(route, head)
     }
 
     fn read_json(&self, route: &Route, head: RequestFacts, body: &[u8]) -> RequestFacts {
@@ -97,6 +99,10 @@ impl Provider for ElevenLabs {
         _usage_injected: bool,
     ) -> Box<dyn ResponseMeter> {
         Box::new(stream::ElevenLabsMeter::new(route, facts, kind))
+    }
+
+    fn socket_meter(&self, route: &Route, facts: &RequestFacts) -> Box<dyn SocketMeter> {
+        socket::meter(route, facts)
     }
 
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {

@@ -3,7 +3,10 @@
 
 use diamond_domain::{Meter, Quantities};
 
-use crate::{JsonScan, Metering, MultipartScan, Pattern, RequestFacts, Route};
+use crate::{
+    JsonScan, Metering, MultipartScan, Pattern, RequestFacts, RequestHead, Route, credential,
+    elevenlabs::socket,
+};
 
 const PATTERNS: &[Pattern] = &[
     Pattern::value(&["model_id"]),
@@ -13,6 +16,24 @@ const PATTERNS: &[Pattern] = &[
 const MODEL: usize = 0;
 const TEXT: usize = 1;
 const LINES: usize = 2;
+
+/// A conversation says in its address what it is; other requests say it in their bodies.
+pub(super) fn read_head(route: &Route, head: &RequestHead<'_>) -> RequestFacts {
+    let mut facts = RequestFacts::default();
+    for (name, value) in credential::parameters(head.query.unwrap_or_default()) {
+        match name.as_ref() {
+            "model_id" => facts.model = Some(value.into_owned()),
+            "audio_format" => facts.audio_bytes_per_second = socket::bytes_per_second(&value),
+            _ => {}
+        }
+    }
+    if route.operation == "speech_to_text.live" && facts.audio_bytes_per_second.is_none() {
+        // Its usual format is pcm_16000.
+        facts.audio_bytes_per_second = Some(32_000);
+    }
+    facts.model = facts.model.or_else(|| usual_model(route));
+    facts
+}
 
 pub(super) fn read_json(route: &Route, head: RequestFacts, body: &[u8]) -> RequestFacts {
     let scan = JsonScan::of(PATTERNS, body);

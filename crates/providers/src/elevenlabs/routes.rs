@@ -99,6 +99,16 @@ const SECOND: &[Row] = &[
     ("GET", "voices", "voices", Free, Opaque, false),
 ];
 
+/// Conversations, with their version.
+#[rustfmt::skip]
+const SOCKETS: &[Row] = &[
+    ("GET", "v1/text-to-speech/*/stream-input", "text_to_speech.live", Usage, Opaque, true),
+    ("GET", "v1/text-to-speech/*/multi-stream-input", "text_to_speech.live", Usage, Opaque, true),
+    ("GET", "v1/speech-to-text/realtime", "speech_to_text.live", Usage, Opaque, true),
+    // What an agent cost stands in its conversation afterwards.
+    ("GET", "v1/convai/conversation", "agents.conversation", Deferred, Opaque, true),
+];
+
 /// Management of the workspace: no tenant's token reaches it, whatever its key could do. The user
 /// and its subscription are the account's that pays for all tenants.
 const MANAGEMENT: RefusedRoute = RefusedRoute {
@@ -114,6 +124,10 @@ const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
     message: "ElevenLabs' paths begin with /v1, which its SDKs add themselves: set the SDK's base \
               URL to …/gateway/elevenlabs.",
 };
+
+pub(super) fn classify_socket(path: &str) -> Classified {
+    table::find_socket(SOCKETS, path)
+}
 
 pub(super) fn classify(method: &Method, path: &str) -> Classified {
     let path = path.strip_prefix('/').unwrap_or(path);

@@ -10,6 +10,7 @@ mod errors;
 mod keys;
 mod request;
 mod routes;
+mod socket;
 mod stream;
 mod usage;
 
@@ -20,7 +21,7 @@ use http::{HeaderMap, Method};
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyVerdict, ManagementError,
     ModelLimits, MultipartScan, OutboundRequest, OwnError, Provider, RequestFacts, RequestHead,
-    ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, UnusableKey,
+    ResponseMeter, Route, ShortLived, ShortLivedSpec, SocketMeter, Step, UnusableKey,
 };
 
 /// Hume's APIs.
@@ -60,6 +61,10 @@ impl Provider for Hume {
 
     fn classify(&self, method: &Method, path: &str) -> Classified {
         routes::classify(method, path)
+    }
+
+    fn classify_socket(&self, path: &str) -> Classified {
+        routes::classify_socket(path)
     }
 
     fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
@@ -102,6 +107,10 @@ impl Provider for Hume {
         _usage_injected: bool,
     ) -> Box<dyn ResponseMeter> {
         Box::new(stream::HumeMeter::new(route, facts, kind))
+    }
+
+    fn socket_meter(&self, route: &Route, facts: &RequestFacts) -> Box<dyn SocketMeter> {
+        socket::meter(route, facts)
     }
 
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {

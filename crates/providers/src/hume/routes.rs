@@ -38,6 +38,16 @@ const FIRST: &[Row] = &[
     ("GET", "expression/run/**", "expression.run", Free, Opaque, false),
 ];
 
+/// Conversations, with their version.
+#[rustfmt::skip]
+const SOCKETS: &[Row] = &[
+    ("GET", "v1/expression/audio/realtime", "expression.audio.live", Usage, Opaque, true),
+    ("GET", "v1/expression/video/realtime", "expression.video.live", Usage, Opaque, true),
+    ("GET", "v0/evi/chat", "evi.chat", Measured, Opaque, true),
+    ("GET", "v0/tts/stream/input", "tts.live", Measured, Opaque, true),
+    ("GET", "v0/stream/models", "stream.models", Deferred, Opaque, true),
+];
+
 /// Exchanging keys for tokens is the key manager's own work.
 const MANAGEMENT: RefusedRoute = RefusedRoute {
     forbidden: true,
@@ -52,6 +62,10 @@ const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
     message: "Hume's paths begin with /v0 or /v1, which its SDKs add themselves: set the SDK's base \
               URL to …/gateway/hume.",
 };
+
+pub(super) fn classify_socket(path: &str) -> Classified {
+    table::find_socket(SOCKETS, path)
+}
 
 pub(super) fn classify(method: &Method, path: &str) -> Classified {
     let path = path.strip_prefix('/').unwrap_or(path);

@@ -9,6 +9,7 @@ mod keys;
 mod manage;
 mod request;
 mod routes;
+mod socket;
 mod stream;
 mod tools;
 mod usage;
@@ -20,7 +21,7 @@ use http::{HeaderMap, Method};
 use crate::{
     Answer, AnswerKind, Classified, Descriptor, ErrorAnswer, KeyManagement, KeyVerdict,
     ManagementError, ModelLimits, MultipartScan, OutboundRequest, OwnError, Provider, RequestFacts,
-    ResponseMeter, Route, ShortLived, ShortLivedSpec, Step, UnusableKey,
+    RequestHead, ResponseMeter, Route, ShortLived, ShortLivedSpec, SocketMeter, Step, UnusableKey,
 };
 
 /// OpenAI's API.
@@ -62,8 +63,16 @@ impl Provider for OpenAi {
         routes::classify(method, path)
     }
 
+    fn classify_socket(&self, path: &str) -> Classified {
+        routes::classify_socket(path)
+    }
+
     fn place_key(&self, headers: &mut HeaderMap, key: &SecretValue) -> Result<(), UnusableKey> {
         keys::place_key(&self.descriptor.placements, headers, key)
+    }
+
+    fn read_head(&self, route: &Route, head: &RequestHead<'_>) -> RequestFacts {
+        request::read_head(route, head)
     }
 
     fn read_json(&self, route: &Route, _head: RequestFacts, body: &[u8]) -> RequestFacts {
@@ -95,6 +104,10 @@ impl Provider for OpenAi {
         usage_injected: bool,
     ) -> Box<dyn ResponseMeter> {
         Box::new(stream::OpenAiMeter::new(route, facts, kind, usage_injected))
+    }
+
+    fn socket_meter(&self, route: &Route, facts: &RequestFacts) -> Box<dyn SocketMeter> {
+        socket::meter(route, facts)
     }
 
     fn provider_request_id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {

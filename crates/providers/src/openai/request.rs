@@ -5,7 +5,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use diamond_domain::{Meter, Quantities};
 
-use crate::{Found, JsonScan, Metering, ModelLimits, MultipartScan, Pattern, RequestFacts, Route};
+use crate::{
+    Found, JsonScan, Metering, ModelLimits, MultipartScan, Pattern, RequestFacts, RequestHead,
+    Route, credential,
+};
 
 const PATTERNS: &[Pattern] = &[
     Pattern::value(&["model"]),
@@ -49,6 +52,19 @@ const TEXTS: Range<usize> = 14..23;
 
 /// The text to be spoken is kept whole: its characters are counted.
 const SPEECH_PATTERNS: &[Pattern] = &[Pattern::value(&["input"])];
+
+/// The model of a realtime session stands in its address.
+pub(super) fn read_head(route: &Route, head: &RequestHead<'_>) -> RequestFacts {
+    if route.operation != "realtime" {
+        return RequestFacts::default();
+    }
+    let mut parameters = credential::parameters(head.query.unwrap_or_default());
+    let model = parameters.find(|(name, _)| name == "model");
+    RequestFacts {
+        model: model.map(|(_, model)| model.into_owned()),
+        ..RequestFacts::default()
+    }
+}
 
 pub(super) fn read_json(route: &Route, body: &[u8]) -> RequestFacts {
     let scan = JsonScan::of(PATTERNS, body);

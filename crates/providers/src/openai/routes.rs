@@ -82,6 +82,15 @@ const ROWS: &[Row] = &[
     ("*", "assistants/**", "assistants", Free, Opaque, false),
 ];
 
+/// Conversations, with their version.
+#[rustfmt::skip]
+const SOCKETS: &[Row] = &[
+    ("GET", "v1/realtime", "realtime", Usage, Opaque, true),
+    ("GET", "v1/responses", "responses.live", Usage, Opaque, true),
+    // Its usage is the time that it states, without a price list that knows it.
+    ("GET", "v1/live", "live", Deferred, Opaque, true),
+];
+
 /// Management of the account: no tenant's token reaches it, whatever its key could do.
 const MANAGEMENT: RefusedRoute = RefusedRoute {
     forbidden: true,
@@ -92,8 +101,8 @@ const MANAGEMENT: RefusedRoute = RefusedRoute {
 
 const SOCKET: RefusedRoute = RefusedRoute {
     forbidden: false,
-    code: "websocket_not_supported",
-    message: "WebSocket sessions are not carried by this gateway.",
+    code: "websocket_expected",
+    message: "This path is a WebSocket: open it as one.",
 };
 
 const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
@@ -101,6 +110,10 @@ const WITHOUT_VERSION: RefusedRoute = RefusedRoute {
     code: "path_without_version",
     message: "OpenAI's paths begin with /v1: set the SDK's base URL to …/gateway/openai/v1.",
 };
+
+pub(super) fn classify_socket(path: &str) -> Classified {
+    table::find_socket(SOCKETS, path)
+}
 
 pub(super) fn classify(method: &Method, path: &str) -> Classified {
     let path = path.strip_prefix('/').unwrap_or(path);

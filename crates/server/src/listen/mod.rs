@@ -57,13 +57,14 @@ pub(crate) struct Stop {
     pub at_once: CancellationToken,
 }
 
-/// Serves until told to stop, then lets open requests finish up to the drain limit and has the rest
-/// `cut`. True when none had to be.
+/// Serves until told to stop, then lets open requests, and the `conversations` that some became,
+/// finish up to the drain limit and has the rest `cut`. True when none had to be.
 pub(crate) async fn listen(
     listener: TcpListener,
     workers: &Workers<Front>,
     settings: ConnectionSettings,
     stop: Stop,
+    conversations: impl Future<Output = ()>,
     cut: impl FnOnce() -> u64,
 ) -> bool {
     let connections = TaskTracker::new();
@@ -121,6 +122,7 @@ pub(crate) async fn listen(
     let finished = async {
         graceful.shutdown().await;
         connections.wait().await;
+        conversations.await;
     };
     tokio::pin!(finished);
     tokio::select! {

@@ -57,10 +57,7 @@ fn ways_around_are_closed() {
         operation("POST", "/chat/completions"),
         Err("path_without_version")
     );
-    assert_eq!(
-        operation("GET", "/v1/realtime"),
-        Err("websocket_not_supported")
-    );
+    assert_eq!(operation("GET", "/v1/realtime"), Err("websocket_expected"));
     assert_eq!(operation("POST", "/v1/brand/new"), Ok("unknown"));
     assert_eq!(operation("PUT", "/v1/chat/completions"), Ok("unknown"));
     assert_eq!(

@@ -149,7 +149,7 @@ async fn a_path_that_two_servers_could_read_differently_goes_nowhere() {
 }
 
 #[tokio::test]
-async fn nothing_is_upgraded() {
+async fn nothing_is_upgraded_but_to_a_websocket_that_is_known() {
     let world = World::start().await;
     let token = world.ready_tenant("zaxon").await;
     for (path, fields, status, code) in [
@@ -160,9 +160,16 @@ async fn nothing_is_upgraded() {
             Some("upgrade_not_supported"),
         ),
         (
-            "/gateway/openai/v1/realtime",
+            "/gateway/openai/v1/models",
             "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+            404,
+            Some("websocket_not_supported"),
+        ),
+        // Half a handshake.
+        (
+            "/gateway/openai/v1/realtime",
+            "connection: upgrade\r\nupgrade: websocket",
             400,
             Some("upgrade_not_supported"),
         ),

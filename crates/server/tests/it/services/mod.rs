@@ -4,6 +4,8 @@
 mod deepgram;
 mod elevenlabs;
 mod hume;
+mod live;
+mod socket;
 
 use diamond_domain::Money;
 use reqwest::{Method, RequestBuilder, Response};
@@ -44,15 +46,24 @@ impl Tenant {
 
     /// A request through the gateway, with the token where the service's SDK puts the key.
     pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        let (name, value) = self.credential();
+        self.bare(method, path).header(name, value)
+    }
+
+    /// The header that carries the token.
+    pub fn credential(&self) -> (&'static str, String) {
         let (name, before) = self.place;
-        self.bare(method, path)
-            .header(name, format!("{before}{}", self.token))
+        (name, format!("{before}{}", self.token))
+    }
+
+    /// Where a path of the service's is.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/gateway/{}/{path}", self.world.url, self.service)
     }
 
     /// The same without a credential.
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}/gateway/{}/{path}", self.world.url, self.service);
-        self.world.client.request(method, url)
+        self.world.client.request(method, self.url(path))
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Response {
