@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use diamond_domain::{Clock, Money, Scope, ServiceId, TenantId, TokenId};
+use diamond_domain::{Clock, Scope, ServiceId, TenantId, TokenId};
 use jiff::Timestamp;
 use papaya::HashMap;
 use parking_lot::Mutex;
 
 use crate::{
-    AccessToken, BudgetState, Budgets, Caller, OperatorAccess, Refusal, Reservation,
-    ReserveRequest, RunningCalls, TenantAccess, TenantPolicy, TokenHash, TokenRecord,
+    AccessToken, Budgets, Caller, OperatorAccess, Refusal, Reservation, ReserveRequest,
+    RunningCalls, TenantAccess, TenantPolicy, TokenHash, TokenRecord,
 };
 
 /// Tokens, tenants and budgets in memory. Every question is answered without I/O and without
@@ -125,7 +125,13 @@ impl Admission {
         tenants.insert(policy.id.clone(), Arc::new(policy));
     }
 
-    /// Forgets a tenant and its budget.
+    /// Whether there is such a tenant.
+    #[must_use]
+    pub fn knows_tenant(&self, tenant: &TenantId) -> bool {
+        self.tenants.pin().contains_key(tenant)
+    }
+
+    /// Forgets a tenant and its budgets.
     pub fn remove_tenant(&self, tenant: &TenantId) {
         self.tenants.pin().remove(tenant);
         self.budgets.forget(tenant);
@@ -258,16 +264,10 @@ impl Admission {
         self.budgets.reserve(access.tenant(), request)
     }
 
-    /// Sets what the tenant may spend and has spent, as the ledger has it: the spend is set, never
-    /// added, so that hearing the same figure twice changes nothing.
-    pub fn set_budget(&self, tenant: &TenantId, limit: Option<Money>, spent: Money) {
-        self.budgets.set(tenant, limit, spent);
-    }
-
-    /// Where the tenant's budget stands.
+    /// The budgets of all tenants.
     #[must_use]
-    pub fn budget(&self, tenant: &TenantId) -> BudgetState {
-        self.budgets.state(tenant)
+    pub const fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// The calls under way on this node.

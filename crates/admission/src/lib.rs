@@ -20,9 +20,11 @@ mod token;
 pub use access::{OperatorAccess, TenantAccess};
 pub use address::{AddressRange, AddressRangeError};
 pub use admission::Admission;
-pub use budget::{BudgetState, Budgets, Reservation, ReserveRequest};
+pub use budget::{
+    BudgetReading, BudgetRule, BudgetState, Budgets, Counted, Reservation, ReserveRequest,
+};
 pub use caller::Caller;
 pub use calls::{CallMark, CallSubject, CutReason, CutTarget, RunningCall, RunningCalls};
 pub use record::{TenantPolicy, TokenRecord};
-pub use refusal::{Refusal, RefusalKind, ServiceFence};
+pub use refusal::{BudgetAmounts, Refusal, RefusalKind, ServiceFence};
 pub use token::{AccessToken, MalformedToken, TokenHash};

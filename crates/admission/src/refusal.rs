@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use diamond_domain::{Money, Scope, ServiceId, TenantId, UserId};
+use diamond_domain::{BudgetName, Money, Scope, ServiceId, TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::MalformedToken;
@@ -39,6 +39,31 @@ impl fmt::Display for ServiceFence {
             Self::Token => "this access token",
             Self::Tenant => "this tenant",
         })
+    }
+}
+
+/// A budget that is used up, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetAmounts {
+    /// The most that the call can come to.
+    pub estimate: Money,
+    /// What may be spent in a period.
+    pub limit: Money,
+    /// What is neither spent nor reserved; never less than nothing.
+    pub left: Money,
+}
+
+impl fmt::Display for BudgetAmounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            estimate,
+            limit,
+            left,
+        } = self;
+        write!(
+            f,
+            " (it can come to ${estimate}, and of ${limit} there are ${left} left)"
+        )
     }
 }
 
@@ -146,18 +171,37 @@ pub enum Refusal {
     },
     /// The call could cost more than is left.
     #[error(
-        "the budget is used up: {call} can cost up to ${estimate}, and of ${limit} there are \
-         ${left} left; make a smaller call, wait for calls under way, or ask for a larger budget"
+        "the budget `{budget}` is used up: {call} can cost more than is left until {until}{}; make \
+         a smaller call, wait for calls under way, or ask for a larger budget",
+        .amounts.as_ref().map(ToString::to_string).unwrap_or_default()
     )]
     BudgetExceeded {
+        /// Which.
+        budget: BudgetName,
         /// Service and model.
         call: String,
-        /// The most that it can cost.
-        estimate: Money,
-        /// What the tenant may spend.
-        limit: Money,
-        /// What is neither spent nor reserved; never less than nothing.
-        left: Money,
+        /// In figures, where the caller may know them.
+        amounts: Option<Box<BudgetAmounts>>,
+        /// When the budget's period ends.
+        until: Timestamp,
+    },
+    /// The most that the call can cost cannot be told, and the budget allows no such call.
+    #[error(
+        "the budget `{budget}` allows no call whose most cannot be told, and {call} is one: name a \
+         model that has a price and limit its output, or ask for a budget that reserves an amount \
+         for such calls"
+    )]
+    BudgetUnbounded {
+        /// Which.
+        budget: BudgetName,
+        /// Service and model.
+        call: String,
+    },
+    /// The most that the call can cost is beyond all money.
+    #[error("{call} could cost more than can be counted: make a smaller call")]
+    AbsurdEstimate {
+        /// Service and model.
+        call: String,
     },
 }
 
@@ -180,7 +224,8 @@ impl Refusal {
             Self::ServiceNotAllowed { .. } => "service_not_allowed",
             Self::RevealNotAllowed { .. } => "reveal_not_allowed",
             Self::UserMismatch { .. } => "user_mismatch",
-            Self::BudgetExceeded { .. } => "budget_exceeded",
+            Self::BudgetExceeded { .. } | Self::AbsurdEstimate { .. } => "budget_exceeded",
+            Self::BudgetUnbounded { .. } => "budget_unbounded",
         }
     }
 
@@ -198,10 +243,11 @@ impl Refusal {
             | Self::TenantSuspended { .. }
             | Self::ServiceNotAllowed { .. }
             | Self::RevealNotAllowed { .. }
-            | Self::UserMismatch { .. } => RefusalKind::Forbidden,
+            | Self::UserMismatch { .. }
+            | Self::BudgetUnbounded { .. } => RefusalKind::Forbidden,
             Self::TenantRequired => RefusalKind::Invalid,
             Self::TenantNotFound { .. } => RefusalKind::NotFound,
-            Self::BudgetExceeded { .. } => RefusalKind::Limited,
+            Self::BudgetExceeded { .. } | Self::AbsurdEstimate { .. } => RefusalKind::Limited,
             Self::Stale { .. } => RefusalKind::Unavailable,
         }
     }

@@ -7,6 +7,7 @@
 mod alarms;
 mod analytics;
 mod audit;
+mod budgets;
 mod cloud_event;
 mod distinct;
 mod error;
@@ -38,6 +39,7 @@ pub use audit::{
     EarlierAuditChainResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome,
     VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
 };
+pub use budgets::{BudgetResponse, ListBudgetsParams, ListBudgetsResponse, PutBudgetRequest};
 pub use cloud_event::{CLOUD_EVENT_TYPE, CloudEventError, UsageCloudEvent};
 pub use error::{ErrorBody, ErrorResponse};
 pub use health::{HealthResponse, ReadinessCheck, ReadinessResponse};

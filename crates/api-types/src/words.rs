@@ -100,6 +100,18 @@ shapes! {
     TraceId = pattern("^(?!0{32}$)[0-9a-f]{32}$");
     /// US dollars as a decimal string, exact to the nano-dollar. Never a floating-point number.
     Money = pattern(r"^-?[0-9]{1,24}(\.[0-9]{1,9})?$").examples(["0.000150000"]);
+    /// US dollars as a decimal string, not less than nothing.
+    Amount = pattern(r"^[0-9]{1,24}(\.[0-9]{1,9})?$").examples(["500.00"]);
+    /// A budget's name within its tenant.
+    BudgetName = pattern("^[a-z][a-z0-9-]{0,38}[a-z0-9]$").min_length(Some(2)).max_length(Some(40))
+        .examples(["default"]);
+    /// What a budget counts: the cost, or the charge by the tenant's plan.
+    BudgetMeasure = one_of(domain::BudgetMeasure::ALL.map(domain::BudgetMeasure::as_str));
+    /// What happens to a call whose most cannot be told: it is refused, or so many US dollars of
+    /// cost are set aside for it.
+    OnUnbounded = pattern(
+        r"^(refuse|reserve:(?!0+(\.0+)?$)[0-9]{1,24}(\.[0-9]{1,9})?)$"
+    ).examples(["reserve:0.50"]);
     /// A decimal ratio as a string: `0.25` is a quarter more.
     Ratio = pattern(r"^-?[0-9]+(\.[0-9]+)?$").examples(["0.25"]);
     /// An instant, RFC 3339, UTC in answers.

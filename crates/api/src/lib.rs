@@ -8,6 +8,7 @@ mod alarms;
 mod analytics;
 mod audit;
 mod backups;
+mod budgets;
 mod errors;
 mod extract;
 mod incidents;

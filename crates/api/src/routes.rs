@@ -9,8 +9,8 @@ use diamond_usage::AuditAction;
 use http::Method;
 
 use crate::{
-    ApiState, alarms, analytics, audit, backups, incidents, keys, operations, revocations, seal,
-    tenants, tokens, usage,
+    ApiState, alarms, analytics, audit, backups, budgets, incidents, keys, operations, revocations,
+    seal, tenants, tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -65,6 +65,10 @@ pub fn routes() -> Vec<RouteInfo> {
     tokens::get_token,
     tokens::revoke_token,
     revocations::get_revocation,
+    budgets::list_budgets,
+    budgets::put_budget,
+    budgets::get_budget,
+    budgets::delete_budget,
     usage::report_usage,
     usage::list_usage_events,
     analytics::get_tpc,
@@ -104,6 +108,7 @@ pub(crate) fn table() -> Vec<Route> {
     const KEY: &str = r#"{"apiKey":"sk-sample-0001","validate":false}"#;
     const TENANT: &str = r#"{"id":"sample-tenant","tier":"managed-starter"}"#;
     const TOKEN: &str = r#"{"name":"sample","owner":"sample","purpose":"sample","scopes":["usage:read"]}"#;
+    const BUDGET: &str = r#"{"limitUsd":"500.00","onUnbounded":"reserve:0.50"}"#;
     const USAGE: &str =
         r#"{"id":"sample-1","service":"openai","model":"gpt-4o-mini","quantities":{"requests":1}}"#;
 
@@ -133,6 +138,14 @@ pub(crate) fn table() -> Vec<Route> {
         line(GET, "/api/tokens/{tokenId}", TokensAdmin, "get_token", tokens::get_token),
         line(DELETE, "/api/tokens/{tokenId}", TokensAdmin, "revoke_token", tokens::revoke_token),
         line(GET, "/api/revocations/{revocationId}", AuditRead, "get_revocation", revocations::get_revocation),
+        // Budgets.
+        line(GET, "/api/budgets", UsageRead, "list_budgets", budgets::list_budgets),
+        line(PUT, "/api/budgets/{tenantId}/{budgetName}", TenantsAdmin, "put_budget", budgets::put_budget)
+            .sample(BUDGET)
+            .operators(),
+        line(GET, "/api/budgets/{tenantId}/{budgetName}", UsageRead, "get_budget", budgets::get_budget),
+        line(DELETE, "/api/budgets/{tenantId}/{budgetName}", TenantsAdmin, "delete_budget", budgets::delete_budget)
+            .operators(),
         // Usage.
         line(POST, "/api/usage", UsageWrite, "report_usage", usage::report_usage).sample(USAGE),
         line(GET, "/api/usage/events", UsageRead, "list_usage_events", usage::list_usage_events),
@@ -240,6 +253,8 @@ fn action(operation_id: &str) -> AuditAction {
         "revoke_key_version" => AuditAction::KeyRevoke,
         "create_tenant" => AuditAction::TenantCreate,
         "update_tenant" => AuditAction::TenantUpdate,
+        "put_budget" => AuditAction::BudgetPut,
+        "delete_budget" => AuditAction::BudgetDelete,
         "create_token" => AuditAction::TokenCreate,
         "revoke_token" => AuditAction::TokenRevoke,
         "report_usage" => AuditAction::UsageReport,

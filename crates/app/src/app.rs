@@ -23,8 +23,8 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    AlarmRecorder, AppError, Backups, DatabaseWatch, Outbound, RefusalRecorder, SealFacts,
-    Snapshot, Witnesses,
+    AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Outbound, RefusalRecorder,
+    SealFacts, Snapshot, Witnesses,
 };
 
 /// Figures that an operator may change.
@@ -38,6 +38,10 @@ pub struct AppSettings {
     pub snapshot_staleness: Duration,
     /// What goes on top of direct cost.
     pub overheads: Overheads,
+    /// The budget of a new tenant; `None` for none.
+    pub default_budget: Option<DefaultBudget>,
+    /// How often what was spent is read from the ledger again.
+    pub budgets_reread: Duration,
 }
 
 /// Everything that the use cases stand on, chosen by the wiring.
@@ -100,6 +104,8 @@ pub struct App {
     chain_holds: Arc<AtomicBool>,
     /// Nodes whose silence about a revocation this process has raised.
     missing: Arc<Mutex<HashSet<(RevocationId, NodeId)>>>,
+    /// When what was spent was last read for all budgets, in monotonic nanoseconds.
+    budgets_read_at: Arc<Mutex<Option<u64>>>,
 }
 
 impl std::fmt::Debug for App {
@@ -118,6 +124,7 @@ impl App {
             database: Arc::default(),
             chain_holds: Arc::default(),
             missing: Arc::default(),
+            budgets_read_at: Arc::default(),
         }
     }
 
@@ -171,6 +178,10 @@ impl App {
     /// Whether this is the first time that the node is found missing.
     pub(crate) fn first_missing(&self, revocation: RevocationId, node: NodeId) -> bool {
         self.missing.lock().insert((revocation, node))
+    }
+
+    pub(crate) fn budgets_read_at(&self) -> &Mutex<Option<u64>> {
+        &self.budgets_read_at
     }
 
     /// Makes a change that was just committed visible on this node, before the answer says so.

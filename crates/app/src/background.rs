@@ -53,6 +53,7 @@ impl App {
         tasks.spawn(keep_registered(self.clone(), stop.clone()));
         tasks.spawn(settle(self.clone(), stop.clone()));
         tasks.spawn(keep_seal(self.clone(), stop.clone()));
+        tasks.spawn(keep_budgets(self.clone(), stop.clone()));
     }
 }
 
@@ -296,6 +297,17 @@ async fn keep_seal(app: App, stop: CancellationToken) {
     if let Err(error) = parts.custody.leave(parts.node).await {
         tracing::debug!(error = %error, "the goodbye was not heard");
     }
+}
+
+/// Reads what was spent of budgets that are new here, and of all from time to time.
+async fn keep_budgets(app: App, stop: CancellationToken) {
+    every(FOLLOW_EVERY, stop.clone(), "keep_budgets", || async {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        app.follow_budgets().await
+    })
+    .await;
 }
 
 async fn announce_quarantine(app: App) {

@@ -11,6 +11,7 @@ mod audit;
 mod background;
 mod backups;
 mod bootstrap;
+mod budgets;
 mod context;
 mod database_watch;
 mod error;
@@ -37,6 +38,7 @@ pub use app::{App, AppParts, AppSettings};
 pub use audit::{AuditStatus, CheckpointVerdict, RefusedRequest};
 pub use backups::{BackupError, BackupStream, Backups};
 pub use bootstrap::{BootstrapError, FirstStart, bootstrap};
+pub use budgets::{BudgetView, DefaultBudget, PutBudget};
 pub use context::RequestContext;
 pub use database_watch::DatabaseWatch;
 pub use error::{AppError, AppErrorKind};
@@ -57,5 +59,6 @@ pub use tpc::{ServiceCost, Span, TenantCost, TpcReport, TrendView, UserCost, Use
 pub use usage::{ReportOutcome, ReportVerdict, UsageReport};
 pub use witness::{WebhookWitness, WitnessSettings, WitnessView, Witnesses};
 
-pub use diamond_db::{AlarmRow, AlarmState, RevocationTarget, Tenant, TenantStatus};
+pub use diamond_admission::BudgetState;
+pub use diamond_db::{AlarmRow, AlarmState, BudgetRow, RevocationTarget, Tenant, TenantStatus};
 pub use diamond_secrets::RekeyPhase;

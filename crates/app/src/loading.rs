@@ -4,11 +4,11 @@
 //! does not wait for 50,000 ciphers, and what nobody uses is never plain in memory. A store that
 //! cannot give them so is asked for each.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use diamond_admission::Admission;
-use diamond_db::{Db, KeyVersionState, system};
-use diamond_domain::{SecretName, SecretValue, SecretVersion, VersionState};
+use diamond_db::{BudgetRow, Db, KeyVersionState, system};
+use diamond_domain::{SecretName, SecretValue, SecretVersion, TenantId, VersionState};
 use diamond_keyring::{ClosedEntry, ClosedValue};
 use diamond_secrets::{KeptValue, KeptValues};
 use tokio::task::JoinSet;
@@ -21,6 +21,14 @@ use crate::{
 impl Snapshot {
     /// Takes everything in. Repeating it does no harm.
     pub(crate) async fn load(&self) -> Result<(), AppError> {
+        // Before the tenants: none calls anything without its budgets.
+        let mut budgets: BTreeMap<TenantId, Vec<BudgetRow>> = BTreeMap::new();
+        for row in system::load_budgets(&self.db).await? {
+            budgets.entry(row.tenant.clone()).or_default().push(row);
+        }
+        for (tenant, rows) in budgets {
+            self.take_budgets(&tenant, rows, false);
+        }
         // On another thread, while this one reads keys.
         let mut people = JoinSet::new();
         people.spawn(load_people(self.db.clone(), Arc::clone(&self.admission)));

@@ -10,19 +10,20 @@ use std::{
 };
 
 use diamond_admission::{Admission, CutTarget, TenantPolicy, TokenHash, TokenRecord};
+use diamond_billing::Overheads;
 use diamond_db::{
-    ChangeSubject, Db, KeyVersionState, Revocation, RevocationAcknowledgement, RevocationTarget,
-    Tenant, TenantStatus, TokenRow, system,
+    BudgetRow, ChangeSubject, Db, KeyVersionState, Revocation, RevocationAcknowledgement,
+    RevocationTarget, Tenant, TenantStatus, TokenRow, system,
 };
 use diamond_domain::{
     Alarm, AlarmCode, AlarmSink, Clock, KeyHealth, NodeId, RevocationId, SecretKind, SecretName,
-    SecretValue, VersionState,
+    SecretValue, TenantId, VersionState,
 };
 use diamond_keyring::{KeyEntry, Keyring};
 use diamond_secrets::{SecretError, SecretStore};
 use tokio::sync::Mutex;
 
-use crate::{AlarmRecorder, AppError};
+use crate::{AlarmRecorder, AppError, budgets::budget_rule};
 
 /// How many changes are read at a time.
 const PAGE: u32 = 1_000;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub(crate) alarms: Arc<AlarmRecorder>,
     clock: Arc<dyn Clock>,
     node: NodeId,
+    /// What goes on top of a cost to make a charge.
+    overheads: Overheads,
     /// The lock makes one reader of the log at a time, so changes are applied in their order.
     followed: Mutex<Followed>,
     /// When the tables were last known to be current, in monotonic nanoseconds; 0 for never.
@@ -54,6 +57,10 @@ struct Followed {
 impl Snapshot {
     /// Empty tables over these stores; nothing is read yet.
     #[must_use]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing that it feeds or reads"
+    )]
     pub fn new(
         db: Db,
         secrets: Arc<dyn SecretStore>,
@@ -62,6 +69,7 @@ impl Snapshot {
         alarms: Arc<AlarmRecorder>,
         clock: Arc<dyn Clock>,
         node: NodeId,
+        overheads: Overheads,
     ) -> Self {
         Self {
             db,
@@ -71,6 +79,7 @@ impl Snapshot {
             alarms,
             clock,
             node,
+            overheads,
             followed: Mutex::default(),
             current_at: AtomicU64::new(0),
         }
@@ -161,7 +170,13 @@ impl Snapshot {
     async fn apply(&self, subject: ChangeSubject) -> Result<(), AppError> {
         match subject {
             ChangeSubject::Tenant(id) => match diamond_db::tenants::get(&self.db, &id).await? {
-                Some(tenant) => self.admission.upsert_tenant(policy(&tenant)),
+                Some(tenant) => {
+                    let new = !self.admission.knows_tenant(&id);
+                    let rows = diamond_db::budgets::list(&self.db, &id).await?;
+                    // Before the tenant itself: it calls nothing without its budgets.
+                    self.take_budgets(&id, rows, new);
+                    self.admission.upsert_tenant(policy(&tenant));
+                }
                 None => self.admission.remove_tenant(&id),
             },
             ChangeSubject::Token(id) => match system::load_token(&self.db, id).await? {
@@ -181,6 +196,15 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn take_budgets(&self, tenant: &TenantId, rows: Vec<BudgetRow>, new: bool) {
+        let rules = rows
+            .into_iter()
+            .map(|row| budget_rule(row, self.overheads))
+            .collect();
+        let budgets = self.admission.budgets();
+        budgets.set_rules(tenant, rules, self.clock.now(), new);
     }
 
     /// Brings one version into the keyring. Management credentials never enter it: nothing on the

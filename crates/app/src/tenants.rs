@@ -41,7 +41,7 @@ pub struct TenantChanges {
 }
 
 impl App {
-    /// Makes a tenant.
+    /// Makes a tenant, with the default budget if one is set.
     ///
     /// # Errors
     /// Refused for anybody but operators with `tenants:admin`; `tenant_exists`.
@@ -92,7 +92,8 @@ impl App {
             subject,
         )
         .await?;
-        if !diamond_db::tenants::create(&parts.db, &tenant).await? {
+        let budget = self.default_budget(&tenant.id);
+        if !diamond_db::tenants::create_with(&parts.db, &tenant, budget.as_ref()).await? {
             return Err(exists());
         }
         self.publish().await?;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        alarms, audit, backups, completion,
+        alarms, audit, backups, budgets, completion,
         config::{SetProfile, UseProfile},
         costs, incidents, keys, revocations, seal, tenants, tokens, usage,
     },
@@ -130,6 +130,15 @@ pub enum Admin {
     /// Revoke an access token, and cut the calls that were made with it on every node
     #[command(name = "token:revoke")]
     TokenRevoke(tokens::RevokeArguments),
+    /// Limit what a tenant may spend in a period: a call that could pass the limit is refused
+    #[command(name = "budget:put")]
+    BudgetPut(budgets::PutArguments),
+    /// List budgets and where they stand
+    #[command(name = "budget:list")]
+    BudgetList(budgets::ListArguments),
+    /// Take a budget away
+    #[command(name = "budget:delete")]
+    BudgetDelete(budgets::DeleteArguments),
     /// Show which nodes refuse what was revoked, and how many calls they cut
     #[command(name = "revocation:show")]
     RevocationShow(revocations::ShowArguments),

@@ -144,16 +144,17 @@ impl Client {
         Err(self.refused(response).await?)
     }
 
-    /// Supplies something; repeating it under the same key changes nothing.
+    /// Supplies something; repeating it under the same key, if there is one, changes nothing.
     pub async fn put(
         &self,
         path: &[&str],
         body: &impl Serialize,
-        idempotency_key: &str,
+        idempotency_key: Option<&str>,
     ) -> Result<Answer, Failure> {
-        let request = self
-            .request(Method::PUT, path)?
-            .header(IDEMPOTENCY_KEY, idempotency_key);
+        let mut request = self.request(Method::PUT, path)?;
+        if let Some(key) = idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, key);
+        }
         self.send(json(request, body)?).await
     }
 

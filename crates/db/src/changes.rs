@@ -11,7 +11,7 @@ use crate::{DbError, reading::Reading};
 /// What changed. The subject says whose row to read again, not how it changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ChangeSubject {
-    /// A tenant was created or changed.
+    /// A tenant was created or changed, or its budgets were.
     Tenant(TenantId),
     /// A token was created or revoked.
     Token(TokenId),

@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "change_head",
     "changes",
     "tenants",
+    "budgets",
     "tokens",
     "key_versions",
     "alarms",

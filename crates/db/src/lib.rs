@@ -15,6 +15,7 @@ mod whole;
 
 pub mod alarms;
 pub mod anchors;
+pub mod budgets;
 pub mod changes;
 pub mod drains;
 pub mod dump;
@@ -33,6 +34,7 @@ pub mod tokens;
 
 pub use alarms::{AlarmChange, AlarmRow, AlarmState};
 pub use anchors::AuditAnchor;
+pub use budgets::{BUDGETS_PER_TENANT_MAX, BudgetPut, BudgetRow};
 pub use changes::{Change, ChangeSubject};
 pub use connection::{Db, DbOptions};
 pub use drains::{DrainRow, RetiringKey};

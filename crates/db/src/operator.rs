@@ -2,14 +2,14 @@
 //! The caller has checked the scope `operator`.
 
 use diamond_domain::{
-    RevocationId, RotationId, SecretName, SecretVersion, ServiceId, TenantId, TokenId,
+    BudgetName, RevocationId, RotationId, SecretName, SecretVersion, ServiceId, TenantId, TokenId,
 };
 use jiff::Timestamp;
 
 use crate::{
-    AlarmChange, AlarmRow, AlarmState, Db, DbError, KeyVersionRow, ProviderRevocationRow,
-    Revocation, RotationRow, Tenant, TokenRow, alarms, key_versions, provider_revocations,
-    revocations, rotations, tenants, tokens,
+    AlarmChange, AlarmRow, AlarmState, BudgetRow, Db, DbError, KeyVersionRow,
+    ProviderRevocationRow, Revocation, RotationRow, Tenant, TokenRow, alarms, budgets,
+    key_versions, provider_revocations, revocations, rotations, tenants, tokens,
 };
 
 /// All tenants by id.
@@ -22,6 +22,18 @@ pub async fn list_tenants(
     limit: u32,
 ) -> Result<Vec<Tenant>, DbError> {
     tenants::page_of_all(db, after, limit).await
+}
+
+/// All budgets by tenant and name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_budgets(
+    db: &Db,
+    after: Option<(&TenantId, &BudgetName)>,
+    limit: u32,
+) -> Result<Vec<BudgetRow>, DbError> {
+    budgets::page_of_all(db, after, limit).await
 }
 
 /// The token of this id, whoever owns it.

@@ -10,10 +10,10 @@ use diamond_domain::{
 use jiff::Timestamp;
 
 use crate::{
-    AuditAnchor, Change, Db, DbError, DrainRow, KeyVersionRow, KeyVersionState,
+    AuditAnchor, BudgetRow, Change, Db, DbError, DrainRow, KeyVersionRow, KeyVersionState,
     NewProviderRevocation, NodeRow, ProviderRevocationRow, RetiringKey, Revocation,
-    RevocationAcknowledgement, RotationRow, SealedTexts, Tenant, TokenRow, alarms, anchors, drains,
-    key_versions, nodes, provider_revocations,
+    RevocationAcknowledgement, RotationRow, SealedTexts, Tenant, TokenRow, alarms, anchors,
+    budgets, drains, key_versions, nodes, provider_revocations,
     reading::{Reading, to_number},
     revocations, rotations, tokens, whole,
 };
@@ -51,6 +51,14 @@ pub async fn last_change(db: &Db) -> Result<u64, DbError> {
 /// When the database does not answer.
 pub async fn load_tenants(db: &Db) -> Result<Vec<Tenant>, DbError> {
     whole::tenants(db).await
+}
+
+/// All budgets of all tenants, by tenant.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_budgets(db: &Db) -> Result<Vec<BudgetRow>, DbError> {
+    budgets::page_of_all(db, None, u32::MAX).await
 }
 
 /// All tokens, in no order.

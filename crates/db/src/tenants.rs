@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use crate::{
-    ChangeSubject, Db, DbError, RevocationTarget,
+    BudgetRow, ChangeSubject, Db, DbError, RevocationTarget, budgets,
     reading::{Reading, to_json},
     revocations,
     transaction::Changing,
@@ -69,6 +69,18 @@ pub struct Tenant {
 /// # Errors
 /// When the database does not answer.
 pub async fn create(db: &Db, tenant: &Tenant) -> Result<bool, DbError> {
+    create_with(db, tenant, None).await
+}
+
+/// Like [`create`], with a first budget of its own.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn create_with(
+    db: &Db,
+    tenant: &Tenant,
+    budget: Option<&BudgetRow>,
+) -> Result<bool, DbError> {
     let mut changing = Changing::begin(db).await?;
     let created = sqlx::query(
         "INSERT INTO tenants
@@ -89,6 +101,9 @@ pub async fn create(db: &Db, tenant: &Tenant) -> Result<bool, DbError> {
     .rows_affected()
         == 1;
     if created {
+        if let Some(budget) = budget {
+            budgets::insert(changing.connection(), budget).await?;
+        }
         let subject = ChangeSubject::Tenant(tenant.id.clone());
         changing.commit(&subject).await?;
     }

@@ -4,6 +4,7 @@
 //! speaks in its types. A value that exists is valid: parsing is the only way in.
 
 mod alarm;
+mod budget;
 mod checkpoint;
 mod clock;
 mod event;
@@ -19,6 +20,7 @@ mod tenant;
 mod user;
 
 pub use alarm::{Alarm, AlarmCode, AlarmSink};
+pub use budget::{BudgetMeasure, BudgetName, BudgetNameError, OnUnbounded, OnUnboundedError};
 pub use checkpoint::{Checkpoint, from_hex, to_hex};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use event::{

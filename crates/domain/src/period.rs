@@ -123,6 +123,25 @@ impl Period {
         }
     }
 
+    /// The whole period around `now`, from its start to the start of the next.
+    ///
+    /// # Errors
+    /// [`PeriodError::Range`] at the ends of the calendar.
+    pub fn window(self, now: Timestamp) -> Result<TimeRange, PeriodError> {
+        let from = self.start(now)?;
+        // Longer than the period, and shorter than two.
+        let hours: i64 = match self {
+            Self::Hourly => 1,
+            Self::Daily => 24,
+            Self::Weekly => 7 * 24,
+            Self::Monthly => 32 * 24,
+            Self::Quarterly => 93 * 24,
+        };
+        let inside_next = from.checked_add(hours.hours());
+        let to = self.start(inside_next.map_err(|_| PeriodError::Range)?)?;
+        TimeRange::new(from, to)
+    }
+
     /// The period around `now` up to and including `now`, and the same elapsed part of the period
     /// before it (not longer than that period).
     ///
@@ -180,6 +199,23 @@ mod tests {
             (Period::Quarterly, "2026-10-01T00:00:00Z"),
         ] {
             assert_eq!(period.start(now).unwrap().to_string(), start, "{period}");
+        }
+    }
+
+    #[test]
+    fn windows_follow_one_another_without_a_gap() {
+        for period in Period::ALL {
+            let mut now: Timestamp = "2027-11-29T13:14:15Z".parse().unwrap();
+            for _ in 0..40 {
+                let window = period.window(now).unwrap();
+                assert!(window.contains(now), "{period} {now}");
+                assert_eq!(period.start(now).unwrap(), window.from, "{period}");
+                // The first instant of the next window is not one of this.
+                assert_eq!(period.start(window.to).unwrap(), window.to, "{period}");
+                let last = window.to.checked_sub(1.nanosecond()).unwrap();
+                assert_eq!(period.window(last).unwrap(), window, "{period}");
+                now = window.to;
+            }
         }
     }
 

@@ -33,8 +33,8 @@ pub(crate) struct Prepared {
     /// The caller's end of the conversation that it asks for.
     pub(crate) conversation: Option<OnUpgrade>,
     pub(crate) access: TenantAccess,
-    /// The most that the call can cost.
-    pub(crate) estimate: Money,
+    /// The most that the call can cost; `None` when that cannot be told.
+    pub(crate) estimate: Option<Money>,
 }
 
 /// Attempts of one request: the first, and one with a new key.
@@ -54,6 +54,9 @@ pub(crate) async fn carry(
             ReserveRequest {
                 service: context.provider.service(),
                 model: &context.model,
+                user: &context.user,
+                token: context.token,
+                at: context.began,
                 estimate: prepared.estimate,
             },
         )?;

@@ -150,16 +150,18 @@ impl Inner {
         });
     }
 
-    /// The most that a call can cost; nothing when that cannot be told.
+    /// The most that a call can cost; `None` when that cannot be told.
     pub(crate) fn most(
         &self,
         provider: &dyn Provider,
         route: &Route,
         facts: &RequestFacts,
         at: Timestamp,
-    ) -> Money {
-        if !matches!(route.metering, Metering::Usage | Metering::Measured) {
-            return Money::ZERO;
+    ) -> Option<Money> {
+        match route.metering {
+            Metering::Usage | Metering::Measured => {}
+            Metering::Free => return Some(Money::ZERO),
+            Metering::Deferred | Metering::Unknown => return None,
         }
         let (service, model) = (provider.service(), facts.model.as_deref().unwrap_or(""));
         let limits =
@@ -180,7 +182,11 @@ impl Inner {
                     .upper_bound_in_tier(service, model, at, tier, input, Some(output))
             })
             .flatten();
-        by_tokens.unwrap_or_else(|| {
+        by_tokens.or_else(|| {
+            // A ceiling that counts nothing is none.
+            if most.is_empty() {
+                return None;
+            }
             let query = PriceQuery {
                 service,
                 model,
@@ -189,9 +195,7 @@ impl Inner {
                 quantities: &most,
                 modifiers: &facts.modifiers,
             };
-            self.catalog
-                .price(&query)
-                .map_or(Money::ZERO, |priced| priced.cost)
+            self.catalog.price(&query).ok().map(|priced| priced.cost)
         })
     }
 }

@@ -23,6 +23,10 @@ pub enum AuditAction {
     TenantCreate,
     /// A tenant was changed.
     TenantUpdate,
+    /// A budget was put.
+    BudgetPut,
+    /// A budget was taken away.
+    BudgetDelete,
     /// A token was created.
     TokenCreate,
     /// A token was revoked.

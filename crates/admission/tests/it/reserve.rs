@@ -1,7 +1,7 @@
 //! Money is set aside before a call and comes back after it.
 
-use diamond_admission::{RefusalKind, ReserveRequest};
-use diamond_domain::{Money, Scope};
+use diamond_admission::{BudgetRule, Counted, RefusalKind, ReserveRequest};
+use diamond_domain::{Clock as _, Money, OnUnbounded, Period, Scope, TokenId, UserId};
 
 use crate::{House, service, tenant};
 
@@ -16,12 +16,29 @@ fn a_tenants_budget_bounds_its_calls_and_nobody_elses() {
     };
     let (zaxon, coaching) = (access("zaxon"), access("coaching"));
     let dollar: Money = "1".parse().unwrap();
+    let (user, now) = (UserId::unknown(), house.clock.now());
     let request = ReserveRequest {
         service: &openai,
         model: "",
-        estimate: dollar,
+        user: &user,
+        token: TokenId::from_bits(1),
+        estimate: Some(dollar),
+        at: now,
     };
-    admission.set_budget(&tenant("zaxon"), Some(dollar), Money::ZERO);
+    let rule = BudgetRule {
+        name: "all".parse().unwrap(),
+        user: None,
+        token: None,
+        service: None,
+        model: None,
+        period: Period::Daily,
+        limit: dollar,
+        counted: Counted::default(),
+        on_unbounded: OnUnbounded::Refuse,
+    };
+    admission
+        .budgets()
+        .set_rules(&tenant("zaxon"), vec![rule], now, false);
     let held = admission.reserve(&zaxon, request).unwrap();
     let refusal = admission.reserve(&zaxon, request).unwrap_err();
     assert_eq!(refusal.code(), "budget_exceeded");
@@ -33,6 +50,6 @@ fn a_tenants_budget_bounds_its_calls_and_nobody_elses() {
         .unwrap()
         .settle(Money::ZERO);
     for name in ["zaxon", "coaching"] {
-        assert_eq!(admission.budget(&tenant(name)).reserved, Money::ZERO);
+        assert_eq!(admission.budgets().reserved(&tenant(name)), Money::ZERO);
     }
 }

@@ -163,6 +163,8 @@ pub(crate) const fn action_text(action: AuditAction) -> &'static str {
         AuditAction::KeyRevoke => "key_revoke",
         AuditAction::TenantCreate => "tenant_create",
         AuditAction::TenantUpdate => "tenant_update",
+        AuditAction::BudgetPut => "budget_put",
+        AuditAction::BudgetDelete => "budget_delete",
         AuditAction::TokenCreate => "token_create",
         AuditAction::TokenRevoke => "token_revoke",
         AuditAction::Erase => "erase",

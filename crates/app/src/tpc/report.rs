@@ -202,7 +202,7 @@ impl App {
     }
 
     /// Whether the caller may see cost, once it is clear that it may see anything.
-    fn permit(&self, ctx: &RequestContext, tenant: &TenantId) -> Result<bool, AppError> {
+    pub(crate) fn permit(&self, ctx: &RequestContext, tenant: &TenantId) -> Result<bool, AppError> {
         let admission = &self.parts().admission;
         if ctx.caller.has(Scope::CostRead) {
             admission.tenant_access(&ctx.caller, tenant, Scope::CostRead)?;

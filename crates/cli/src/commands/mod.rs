@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod audit;
 pub mod backups;
+pub mod budgets;
 pub mod completion;
 pub mod config;
 pub mod costs;
@@ -58,6 +59,15 @@ pub async fn execute(
         }
         Command::Admin(Admin::TenantResume(arguments)) => {
             tenants::resume(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::BudgetPut(arguments)) => {
+            budgets::put(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::BudgetList(arguments)) => {
+            budgets::list(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::BudgetDelete(arguments)) => {
+            budgets::delete(arguments, session, terminal).await
         }
         Command::Admin(Admin::RevocationShow(arguments)) => {
             revocations::show(arguments, session, terminal).await

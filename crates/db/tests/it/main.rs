@@ -11,6 +11,7 @@ mod support;
 
 mod alarms;
 mod anchors;
+mod budgets;
 mod cancelling;
 mod changes;
 mod key_versions;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use diamond_domain::Clock;
+use diamond_domain::{Clock, OnUnbounded};
 use diamond_gateway::GatewaySettings;
 use http_body_util::Full;
 use serde_json::Value;
@@ -212,23 +212,46 @@ async fn what_an_alarm_is_joined_by_is_short_and_printable() {
 #[tokio::test]
 async fn a_budget_that_is_used_up_refuses_and_a_call_settles_it() {
     let rig = Rig::new(|_| Reply::json(crate::support::CHAT_ANSWER)).await;
-    let dollars = |text: &str| text.parse().unwrap();
-    rig.admission
-        .set_budget(&crate::support::tenant(), Some(dollars("1")), dollars("0"));
+    rig.budget("1", OnUnbounded::Refuse);
     rig.post_text("/v1/chat/completions", CHAT).await;
     rig.sink.event().await;
-    assert_eq!(
-        rig.admission.budget(&crate::support::tenant()).spent,
-        dollars("0.00018")
-    );
-    rig.admission.set_budget(
-        &crate::support::tenant(),
-        Some(dollars("0.0001")),
-        dollars("0"),
-    );
+    assert_eq!(rig.spent(), "0.00018".parse().unwrap());
+    rig.budget("0.0001", OnUnbounded::Refuse);
     let request = rig
         .request("POST", "/v1/chat/completions")
         .body(Full::from(CHAT))
+        .unwrap();
+    assert_eq!(
+        error(&rig, request).await,
+        (429, "budget_exceeded".to_owned())
+    );
+    rig.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_most_cannot_be_told_does_as_its_budget_says() {
+    let unpriced = CHAT.replace("gpt-4o-mini", "a-model-without-price");
+    let rig = Rig::new(|_| Reply::json(crate::support::CHAT_ANSWER)).await;
+    rig.budget("1", OnUnbounded::Refuse);
+    let request = rig
+        .request("POST", "/v1/chat/completions")
+        .body(Full::from(unpriced.clone()))
+        .unwrap();
+    assert_eq!(
+        error(&rig, request).await,
+        (403, "budget_unbounded".to_owned())
+    );
+    // A call that costs nothing is none of them.
+    let models = rig.request("GET", "/v1/models").body(Full::default());
+    assert_ne!(rig.send(models.unwrap()).await.status(), 403);
+    rig.budget("1", OnUnbounded::Reserve("0.6".parse().unwrap()));
+    rig.post_text("/v1/chat/completions", unpriced.clone())
+        .await;
+    rig.is_settled().await;
+    rig.budget("1", OnUnbounded::Reserve("1.1".parse().unwrap()));
+    let request = rig
+        .request("POST", "/v1/chat/completions")
+        .body(Full::from(unpriced))
         .unwrap();
     assert_eq!(
         error(&rig, request).await,

@@ -567,6 +567,30 @@ impl Rig {
         (response.status(), text(response).await)
     }
 
+    /// Gives the tenant one budget of this limit, with nothing spent if it is the first.
+    pub fn budget(&self, limit: &str, on_unbounded: diamond_domain::OnUnbounded) {
+        let rule = diamond_admission::BudgetRule {
+            name: "all".parse().unwrap(),
+            user: None,
+            token: None,
+            service: None,
+            model: None,
+            period: diamond_domain::Period::Quarterly,
+            limit: limit.parse().unwrap(),
+            counted: diamond_admission::Counted::default(),
+            on_unbounded,
+        };
+        let now = self.clock.now();
+        let budgets = self.admission.budgets();
+        budgets.set_rules(&tenant(), vec![rule], now, false);
+    }
+
+    /// What was spent of it.
+    pub fn spent(&self) -> diamond_domain::Money {
+        let states = self.admission.budgets().states(&tenant(), self.clock.now());
+        states[0].1.spent
+    }
+
     /// Nothing is left: no pin, no reservation, no work, no call without its end.
     pub async fn is_settled(&self) {
         self.tasks.close();
@@ -583,7 +607,7 @@ impl Rig {
             );
         }
         assert_eq!(
-            self.admission.budget(&tenant()).reserved,
+            self.admission.budgets().reserved(&tenant()),
             diamond_domain::Money::ZERO
         );
         let ended = self.sink.events.lock().len() + self.sink.abandoned.lock().len();

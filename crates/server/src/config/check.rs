@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use diamond_domain::Money;
 use figment::value::{Dict, Value};
 
 use super::{Config, PassphraseFrom};
@@ -179,6 +180,7 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         u64::from(config.tokens.lifetime_days),
         1,
     );
+    least("budgets.reread_seconds", config.budgets.reread_seconds, 1);
     let mut most = |name: &str, value: u64, most: u64| {
         if value > most {
             faults.push(format!("`{name}` must be at most {most}, not {value}"));
@@ -239,6 +241,14 @@ pub(super) fn values(config: &Config) -> Vec<String> {
     }
     if !audit.witness_url.is_empty() && !is_private_url(&audit.witness_url) {
         faults.push("`audit.witness_url` must be https://, or http:// on this machine".into());
+    }
+    let limit = &config.budgets.default_limit_usd;
+    let is_limit = |limit: Money| !limit.is_negative();
+    if !limit.is_empty() && !limit.parse().is_ok_and(is_limit) {
+        faults.push(format!(
+            "`budgets.default_limit_usd` must be an amount of US dollars such as `1000` or \
+             `49.90`, or empty for none, not `{limit}`"
+        ));
     }
     for (service, section) in &config.services {
         let url = section.base_url.parse::<hyper::Uri>();

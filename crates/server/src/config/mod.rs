@@ -8,7 +8,7 @@ mod sections;
 pub use load::{ConfigError, DEFAULT_FILE, load};
 pub use reference::reference;
 pub use sections::{
-    ApiSection, AuditSection, Config, CostsSection, DatabaseSection, GatewaySection,
-    JournalSection, LeasesSection, LogFormat, LogSection, OutboundSection, PassphraseFrom, Profile,
-    SecretsSection, ServerSection, ServiceSection, TokensSection, days,
+    ApiSection, AuditSection, BudgetsSection, Config, CostsSection, DatabaseSection,
+    GatewaySection, JournalSection, LeasesSection, LogFormat, LogSection, OutboundSection,
+    PassphraseFrom, Profile, SecretsSection, ServerSection, ServiceSection, TokensSection, days,
 };

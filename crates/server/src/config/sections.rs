@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use diamond_domain::ServiceId;
+use diamond_domain::{OnUnbounded, Period, ServiceId};
 use serde::Deserialize;
 
 /// Everything that can be set.
@@ -38,6 +38,8 @@ pub struct Config {
     pub tokens: TokensSection,
     /// `[costs]`
     pub costs: CostsSection,
+    /// `[budgets]`
+    pub budgets: BudgetsSection,
     /// `[services.*]`
     pub services: BTreeMap<ServiceId, ServiceSection>,
 }
@@ -229,6 +231,16 @@ pub struct CostsSection {
     pub sga_basis_points: u32,
     pub compliance_basis_points: u32,
     pub price_file: PathBuf,
+}
+
+/// `[budgets]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct BudgetsSection {
+    pub default_limit_usd: String,
+    pub default_period: Period,
+    pub default_on_unbounded: OnUnbounded,
+    pub reread_seconds: u64,
 }
 
 /// `[services.NAME]`

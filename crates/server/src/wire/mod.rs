@@ -90,6 +90,7 @@ pub(crate) async fn open(
     let keyring = Arc::new(Keyring::new(Arc::clone(&clock)));
     let alarms = Arc::new(AlarmRecorder::new(Arc::clone(&clock)));
     let secrets = Arc::new(secrets);
+    let settings = app_settings(config)?;
     let snapshot = Arc::new(Snapshot::new(
         db.clone(),
         secrets.clone(),
@@ -98,6 +99,7 @@ pub(crate) async fn open(
         Arc::clone(&alarms),
         Arc::clone(&clock),
         node,
+        settings.overheads,
     ));
     // Before anything is served: a change of the master key knows of this node from here on, or
     // the node sees here that it lacks a key.
@@ -198,8 +200,13 @@ pub(crate) async fn open(
         snapshot,
         tasks: tasks.clone(),
         clock: Arc::clone(&clock),
-        settings: app_settings(config)?,
+        settings,
     });
+    // Before anything is served: what was spent before this start counts. When it cannot be read it
+    // is tried again in the background, which says so.
+    if let Err(error) = app.read_budgets().await {
+        tracing::error!(error = %error, cause = ?error, "what was spent of budgets is not known yet");
+    }
     let api = diamond_api::router(ApiState {
         app: app.clone(),
         metrics: MetricsHandle::new(move || metrics.render()),

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context as _;
-use diamond_app::{AppSettings, WitnessSettings};
+use diamond_app::{AppSettings, DefaultBudget, WitnessSettings};
 use diamond_billing::{BasisPoints, Overheads};
 use diamond_domain::ServiceId;
 use diamond_gateway::GatewaySettings;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::config::{AuditSection, Config, days};
+use crate::config::{AuditSection, BudgetsSection, Config, days};
 
 pub(super) fn gateway_settings(
     config: &Config,
@@ -66,7 +66,21 @@ pub(super) fn app_settings(config: &Config) -> anyhow::Result<AppSettings> {
                 "compliance_basis_points",
             )?,
         },
+        default_budget: default_budget(&config.budgets)?,
+        budgets_reread: Duration::from_secs(config.budgets.reread_seconds),
     })
+}
+
+fn default_budget(section: &BudgetsSection) -> anyhow::Result<Option<DefaultBudget>> {
+    if section.default_limit_usd.is_empty() {
+        return Ok(None);
+    }
+    let limit = section.default_limit_usd.parse();
+    Ok(Some(DefaultBudget {
+        limit: limit.context("`budgets.default_limit_usd` cannot be used")?,
+        period: section.default_period,
+        on_unbounded: section.default_on_unbounded,
+    }))
 }
 
 pub(super) const fn witness_settings(section: &AuditSection) -> WitnessSettings {

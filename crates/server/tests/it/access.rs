@@ -87,6 +87,20 @@ fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'stat
             .operators()
             .of_caller(),
         ),
+        ("list_budgets", case("/api/budgets?tenantId=own", None)),
+        (
+            "put_budget",
+            case(
+                "/api/budgets/own/access",
+                Some(json!({ "limitUsd": "100" })),
+            )
+            .operators(),
+        ),
+        ("get_budget", case("/api/budgets/own/access", None)),
+        (
+            "delete_budget",
+            case("/api/budgets/own/access", None).operators(),
+        ),
         ("create_token", case("/api/tokens", Some(new_token))),
         ("list_tokens", case("/api/tokens?tenantId=own", None)),
         ("get_token", case(format!("/api/tokens/{token_id}"), None)),

@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod backup;
+mod budgets;
 mod canary;
 mod cli;
 mod crash;

@@ -53,7 +53,7 @@ pub async fn put(
         kind.as_str(),
     ];
     let idempotency_key = OperationId::generate(SystemClock.now()).to_string();
-    let answer = client.put(&path, &request, &idempotency_key).await?;
+    let answer = client.put(&path, &request, Some(&idempotency_key)).await?;
     session.present(
         &answer,
         terminal,
