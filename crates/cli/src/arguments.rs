@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands::{
-        alarms, audit, backups, budgets, completion,
+        alarms, apply, audit, backups, budgets, completion,
         config::{SetProfile, UseProfile},
         costs, incidents, keys, revocations, seal, tenants, tokens, usage,
     },
@@ -70,6 +70,8 @@ pub enum OutputForm {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make tenants, policies, budgets and tokens what a file says
+    Apply(apply::Arguments),
     /// Keys, usage and costs
     #[command(subcommand)]
     Ai(Ai),

@@ -45,6 +45,17 @@ pub enum Failure {
     /// The command worked, and what it checked does not hold.
     #[error("{0}")]
     CheckFailed(String),
+    /// Some rows of many failed; each has said why.
+    #[error("{message}")]
+    Rows {
+        /// How many.
+        message: String,
+        /// Whose fault the first one was.
+        status: ExitStatus,
+    },
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
     /// Our own input or output broke.
     #[error("input or output failed: {0}")]
     Io(#[from] std::io::Error),
@@ -75,6 +86,22 @@ impl Failure {
             Self::Strange { .. } | Self::Io(_) => ExitStatus::ServerFault,
             Self::Unreachable { .. } => ExitStatus::Unreachable,
             Self::CheckFailed(_) => ExitStatus::CheckFailed,
+            Self::Rows { status, .. } => *status,
+            Self::Conflict(_) => ExitStatus::Conflict,
+        }
+    }
+
+    /// A stable word for programs: the server's own code where it gave one.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Refused { body, .. } => body.code.clone(),
+            Self::Input { .. } => "invalid_input".to_owned(),
+            Self::Strange { .. } => "strange_answer".to_owned(),
+            Self::Unreachable { .. } => "unreachable".to_owned(),
+            Self::CheckFailed(_) => "check_failed".to_owned(),
+            Self::Rows { .. } => "rows_failed".to_owned(),
+            Self::Conflict(_) => "conflict".to_owned(),
+            Self::Io(_) => "input_output".to_owned(),
         }
     }
 
@@ -109,7 +136,11 @@ impl Failure {
             Self::Unreachable { .. } => {
                 "is the server running, and is the address right (--url, DIAMOND_URL)?"
             }
-            Self::Refused { .. } | Self::CheckFailed(_) | Self::Io(_) => return None,
+            Self::Refused { .. }
+            | Self::CheckFailed(_)
+            | Self::Rows { .. }
+            | Self::Conflict(_)
+            | Self::Io(_) => return None,
         };
         Some(hint.to_owned())
     }

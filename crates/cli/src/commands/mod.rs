@@ -1,6 +1,7 @@
 //! The commands, one file a noun.
 
 pub mod alarms;
+pub mod apply;
 pub mod audit;
 pub mod backups;
 pub mod budgets;
@@ -31,6 +32,7 @@ pub async fn execute(
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     match command {
+        Command::Apply(arguments) => apply::apply(arguments, session, terminal).await,
         Command::Ai(Ai::KeysGet(arguments)) => keys::get(arguments, session, terminal).await,
         Command::Ai(Ai::KeysPut(arguments)) => keys::put(arguments, session, terminal).await,
         Command::Ai(Ai::KeysList(arguments)) => keys::list(arguments, session, terminal).await,

@@ -61,7 +61,7 @@ pub struct CreateArguments {
 }
 
 /// Reads a time, or a span from now in which a day has 24 hours.
-fn expiry(text: &str) -> Result<Timestamp, String> {
+pub(super) fn expiry(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod apply;
 mod audit;
 mod backup;
 mod budgets;
