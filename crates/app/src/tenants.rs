@@ -131,6 +131,9 @@ impl App {
         parts
             .admission
             .operator_access(&ctx.caller, Scope::TenantsAdmin)?;
+        // Whoever made a tenant and left before its answer finds it here, and goes on with it: then
+        // it must be known to every other question too.
+        self.publish().await?;
         let tenants =
             diamond_db::operator::list_tenants(&parts.db, after.as_ref(), limit.saturating_add(1))
                 .await?;

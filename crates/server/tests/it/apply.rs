@@ -320,7 +320,8 @@ tenants:
     assert_eq!(world.all("/api/tokens?tenantId=brave").await.len(), 1);
 }
 
-#[tokio::test]
+// The connection is noticed to be closed while a program runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_file_is_refused_with_its_line_before_anything_is_asked() {
     let world = World::start().await;
     let head = "tenants:\n  - id: acme\n    tier: managed-starter\n";
@@ -413,7 +414,7 @@ fn many(tenants: usize) -> String {
 
 /// Killed again and again, and finished in the end: every token is there once, its text is in the
 /// file, and it opens the door.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_killed_anywhere_is_finished_by_another() {
     let tenants = 40;
     let world = World::start().await;

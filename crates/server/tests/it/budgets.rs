@@ -326,7 +326,7 @@ async fn what_cannot_be_a_budget_is_refused_with_the_reason() {
         (
             "zaxon/B1",
             json!({ "limitUsd": "1" }),
-            422,
+            400,
             "invalid_path",
             "budget",
         ),
