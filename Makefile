@@ -26,7 +26,7 @@ run: setup-run programs ## Start everything on loopback, walk through the main p
 tour: setup-run programs ## The same walk on free ports in a temporary folder; fails if a step does not hold
 	@exec $(PYTHON) scripts/tour.py --bin-dir $(TARGET_DIR)/debug
 
-test: setup-test ## Every test, small: on SQLite and PostgreSQL, with the official SDK
+test: setup-test ## Every test, small: on SQLite and PostgreSQL, with the official SDKs
 	$(CARGO) test --workspace --locked
 
 # The figures go to the terminal and into the report.
@@ -70,6 +70,7 @@ setup-test:
 	@scripts/setup-system.sh test
 	@scripts/setup-venv.sh
 	@scripts/setup-venv.sh schemathesis
+	@scripts/setup-node.sh
 
 programs:
 	$(CARGO) build --locked $(PROGRAMS)

@@ -22,6 +22,11 @@ have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+
 have curl || packages+=(curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 
+# The official SDKs for JavaScript run in the tests.
+if [ "$purpose" = test ]; then
+    have node && have npm || packages+=(nodejs npm)
+fi
+
 # Debian keeps the server's programs out of the search path.
 postgres_there() {
     have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null

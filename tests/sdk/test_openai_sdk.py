@@ -9,23 +9,22 @@ The tests of the server start the programs and then this, with the environment
 Nothing of that is optional: what cannot run fails. No secret is printed.
 """
 
-import base64
 import io
 import json
 import math
 import os
 import struct
 import unittest
-import urllib.request
 import wave
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import openai  # noqa: E402  (after the proxies of the surroundings are out of the way)
 
+from simulator import Sim  # noqa: E402
+
 BASE_URL = os.environ["GATEWAY_URL"]
 TOKEN = os.environ["GATEWAY_TOKEN"]
-SIM_URL = os.environ["SIM_URL"].rstrip("/")
 
 CHAT_MODEL = "gpt-4o-mini"
 EMBEDDING_MODEL = "text-embedding-3-small"
@@ -37,33 +36,6 @@ MESSAGES = [{"role": "user", "content": "Say something short about ledgers."}]
 def client(token=TOKEN, **options):
     """No retries: what the gateway answers is what the test sees."""
     return openai.OpenAI(base_url=BASE_URL, api_key=token, max_retries=0, **options)
-
-
-class Sim:
-    """The simulator's own account, and its faults."""
-
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            SIM_URL + path, data=data, method=method, headers={"content-type": "application/json"}
-        )
-        with self.opener.open(request, timeout=30) as response:
-            return json.load(response)
-
-    def last(self, operation):
-        return self.call("GET", f"/_sim/last?service=openai&operation={operation}")
-
-    def sent(self, operation):
-        """The bytes of the last answer that the provider sent for this operation."""
-        return base64.b64decode(self.last(operation)["response"]["bodyBase64"])
-
-    def fault(self, operation, **fault):
-        self.call("POST", "/_sim/faults", {"service": "openai", "operation": operation, **fault})
-
-    def clear(self):
-        self.call("DELETE", "/_sim/faults")
 
 
 def events(sse):
@@ -95,7 +67,7 @@ class SdkTest(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.sim = Sim()
+        self.sim = Sim("openai")
         self.sim.clear()
         self.addCleanup(self.sim.clear)
 

@@ -21,7 +21,7 @@ pub(super) fn credential(request: &Request) -> Option<String> {
 /// Without a version nothing is answered.
 pub(super) fn check(request: &Request) -> Result<(), Refusal> {
     match request.header("anthropic-version") {
-        Some("2023-06-01" | "2023-01-01") => Ok(()),
+        Some("2026-10-21" | "2023-06-01" | "2023-01-01") => Ok(()),
         Some(other) => {
             let message = format!("anthropic-version: \"{other}\" is not a valid version");
             Err(error::invalid(&message))

@@ -6,7 +6,7 @@ mod listener;
 mod renewal;
 mod upstream;
 
-use authority::Authority;
+pub use authority::Authority;
 
 use crate::world::{Sim, World};
 
