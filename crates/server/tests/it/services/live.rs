@@ -8,7 +8,7 @@ use super::{
     Tenant, dollars,
     socket::{Heard, Socket},
 };
-use crate::world::nanos;
+use crate::world::{Sim, World, nanos};
 
 /// Opens a conversation with the token where the service's SDK puts its key.
 async fn open(tenant: &Tenant, path: &str) -> Socket {
@@ -178,7 +178,7 @@ async fn what_is_revoked_ends_with_its_conversations() {
 #[tokio::test]
 async fn a_server_that_stops_lets_conversations_end_and_then_ends_them() {
     let mut tenant = Tenant::in_world(
-        crate::world::World::start_with(&[("DIAMOND_SERVER__DRAIN_SECONDS", "1")]).await,
+        World::start_with(&[("DIAMOND_SERVER__DRAIN_SECONDS", "1")]).await,
         "deepgram",
         ("authorization", "Token "),
     )
@@ -301,4 +301,40 @@ async fn a_realtime_session_is_the_sum_of_its_answers() {
     assert!(!seen.contains(&tenant.token), "{seen}");
     let plain: Value = tenant.get(path).await.json().await.unwrap();
     assert_eq!(plain["error"]["code"], "websocket_expected");
+}
+
+#[tokio::test]
+async fn a_conversation_that_a_crash_ends_is_one_partial_event() {
+    let mut tenant = deepgram().await;
+    let mut socket = open(&tenant, LISTEN).await.must_be_open();
+    socket.send_bytes(&vec![0; 32_000]).await;
+    socket.until("Results").await;
+    tenant.world.server.kill();
+    tenant.world.server.wait();
+    assert_eq!(socket.rest().await.1, Heard::Gone);
+    tenant.world.start_server_again().await;
+    let events = tenant.world.events("zaxon").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["partial"], true, "{}", events[0]);
+    assert_eq!(events[0]["operation"], "listen.live");
+}
+
+#[tokio::test]
+async fn a_provider_that_speaks_tls_and_http2_is_asked_for_a_websocket_over_http1() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("authority.pem");
+    let file = file.to_str().unwrap();
+    let sim = Sim::start(&["--tls-listen", "127.0.0.1:0", "--authority-file", file]).await;
+    let base = format!("{}/deepgram", sim.tls_url().await);
+    let environment = [
+        ("DIAMOND_SERVICES__DEEPGRAM__BASE_URL", &*base),
+        ("DIAMOND_OUTBOUND__EXTRA_CA_FILE", file),
+    ];
+    let world = World::start_beside(sim, &environment, None, reqwest::Client::new()).await;
+    let tenant = Tenant::in_world(world, "deepgram", ("authorization", "Token ")).await;
+    let mut socket = open(&tenant, LISTEN).await.must_be_open();
+    socket.send_bytes(&vec![0; 16_000]).await;
+    socket.send(&json!({ "type": "CloseStream" })).await;
+    assert_eq!(socket.rest().await.1, Heard::Close(1000));
+    assert_eq!(tenant.agree().await, 1);
 }

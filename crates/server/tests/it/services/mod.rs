@@ -5,6 +5,7 @@ mod deepgram;
 mod elevenlabs;
 mod hume;
 mod live;
+mod manage;
 mod socket;
 
 use diamond_domain::Money;
