@@ -12,7 +12,9 @@ use std::{
 use diamond_admission::{Admission, Caller};
 use diamond_billing::Overheads;
 use diamond_db::Db;
-use diamond_domain::{AlarmSink, Clock, NodeId, RevocationId, SecretName, SecretVersion};
+use diamond_domain::{
+    Alarm, AlarmCode, AlarmSink, Clock, NodeId, RevocationId, SecretName, SecretVersion,
+};
 use diamond_keyring::{Keyring, PinnedKey};
 use diamond_pricing::Catalog;
 use diamond_providers::Registry;
@@ -20,7 +22,7 @@ use diamond_secrets::{Custody, SecretStore};
 use diamond_usage::{AuditSink, EventSink, UsageReader};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Outbound, RefusalRecorder,
@@ -106,6 +108,8 @@ pub struct App {
     missing: Arc<Mutex<HashSet<(RevocationId, NodeId)>>>,
     /// When what was spent was last read for all budgets, in monotonic nanoseconds.
     budgets_read_at: Arc<Mutex<Option<u64>>>,
+    /// Cancelled when another process serves as this node.
+    superseded: CancellationToken,
 }
 
 impl std::fmt::Debug for App {
@@ -125,6 +129,7 @@ impl App {
             chain_holds: Arc::default(),
             missing: Arc::default(),
             budgets_read_at: Arc::default(),
+            superseded: CancellationToken::new(),
         }
     }
 
@@ -156,7 +161,7 @@ impl App {
         &self.parts
     }
 
-    pub(crate) fn raise(&self, alarm: diamond_domain::Alarm) {
+    pub(crate) fn raise(&self, alarm: Alarm) {
         self.parts.alarms.raise(alarm);
     }
 
@@ -182,6 +187,35 @@ impl App {
 
     pub(crate) fn budgets_read_at(&self) -> &Mutex<Option<u64>> {
         &self.budgets_read_at
+    }
+
+    /// Resolves when another process has begun to serve as this node: a copy of its data folder.
+    /// Two would write one chain and wait for each other's acknowledgements, so this one must stop.
+    pub async fn superseded(&self) {
+        self.superseded.cancelled().await;
+    }
+
+    /// Whether another process has begun to serve as this node.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.superseded.is_cancelled()
+    }
+
+    /// Says that another process serves as this node.
+    pub(crate) fn supersede(&self) {
+        let node = self.parts.node;
+        tracing::error!(%node, "another process serves as this node");
+        self.raise(Alarm {
+            code: AlarmCode::NodeDoubled,
+            tenant: None,
+            subject: node.to_string(),
+            detail: format!(
+                "two processes served as the node {node}: one runs on a copy of the other's data \
+                 folder. The one that began first stops. Keep one of the folders; start another \
+                 node in an empty one"
+            ),
+        });
+        self.superseded.cancel();
     }
 
     /// Makes a change that was just committed visible on this node, before the answer says so.

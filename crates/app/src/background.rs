@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use diamond_db::DbError;
 use diamond_domain::{Alarm, AlarmCode};
 use diamond_usage::AuditVerdict;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -111,6 +112,17 @@ async fn watch_database(app: App, stop: CancellationToken) {
     every(WATCH_EVERY, stop, "watch_database", || async {
         let answered = bounded(app.parts().db.ping()).await;
         app.database().set_answers(answered.is_ok());
+        if let Err(error) = &answered {
+            app.raise(Alarm {
+                code: AlarmCode::DatabaseUnreachable,
+                tenant: None,
+                subject: "control database".into(),
+                detail: format!(
+                    "{error}; administration waits, keys and the gateway go on with what is in \
+                     memory"
+                ),
+            });
+        }
         Ok(answered?)
     })
     .await;
@@ -243,22 +255,32 @@ async fn keep_last_uses(app: App, stop: CancellationToken) {
 
 /// Tells the others that this node lives, and raises who has not heard of a revocation.
 async fn keep_registered(app: App, stop: CancellationToken) {
-    let begun = Mutex::new(false);
+    // When it began, as the row says it.
+    let begun: Mutex<Option<Timestamp>> = Mutex::new(None);
     every(REPORT_EVERY, stop.clone(), "keep_registered", || async {
         let parts = app.parts();
         let (node, now) = (parts.node, parts.clock.now());
         let acknowledged = parts.snapshot.applied().await.unwrap_or(0);
         if stop.is_cancelled() {
             // No call runs any more: nobody need wait for this node.
-            diamond_db::system::stop_node(&parts.db, node, now).await?;
+            let begun = begun.lock().unwrap_or(now);
+            diamond_db::system::stop_node(&parts.db, node, begun, now).await?;
             return Ok(());
         }
         let known = *begun.lock();
-        if known {
-            diamond_db::system::report_node(&parts.db, node, acknowledged, now).await?;
-        } else {
-            diamond_db::system::start_node(&parts.db, node, acknowledged, now).await?;
-            *begun.lock() = true;
+        match known {
+            Some(began) => {
+                let reported =
+                    diamond_db::system::report_node(&parts.db, node, began, acknowledged, now);
+                if !reported.await? {
+                    app.supersede();
+                    return Ok(());
+                }
+            }
+            None => {
+                diamond_db::system::start_node(&parts.db, node, acknowledged, now).await?;
+                *begun.lock() = Some(now);
+            }
         }
         app.check_revocations().await
     })
@@ -293,6 +315,10 @@ async fn keep_seal(app: App, stop: CancellationToken) {
         }
     }
     let parts = app.parts();
+    if app.is_superseded() {
+        // Another serves as this node.
+        return;
+    }
     // A change of the master key need not wait for a node that has gone.
     if let Err(error) = parts.custody.leave(parts.node).await {
         tracing::debug!(error = %error, "the goodbye was not heard");

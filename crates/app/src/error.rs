@@ -145,10 +145,16 @@ impl From<Refusal> for AppError {
 impl From<DbError> for AppError {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Unavailable(_) => Self::unavailable(
+            DbError::Unavailable(_) | DbError::Displaced { .. } => Self::unavailable(
                 "database_unreachable",
                 "the control database cannot be reached; keys and the gateway keep working, \
                  administration waits: try again",
+                error,
+            ),
+            DbError::Damaged { .. } => Self::unavailable(
+                "database_damaged",
+                "the control database cannot be read; keys and the gateway keep working, \
+                 administration waits: tell the operator",
                 error,
             ),
             _ => Self::internal(error),

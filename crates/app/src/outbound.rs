@@ -87,16 +87,7 @@ impl Outbound {
         timeout: Duration,
         authorities: &[impl AsRef<[u8]>],
     ) -> Result<Self, reqwest::Error> {
-        let authorities = authorities
-            .iter()
-            .map(|der| reqwest::Certificate::from_der(der.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let client = reqwest::Client::builder()
-            .tls_certs_merge(authorities)
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = client(timeout, authorities)?;
         Ok(Self { client, addresses })
     }
 
@@ -147,6 +138,28 @@ impl Outbound {
             body: body.into(),
         })
     }
+}
+
+/// A client that sends to addresses of an operator's choice and nowhere else: it follows no
+/// redirects. Besides the machine's authorities, those whose certificates are given (DER) are
+/// trusted.
+///
+/// # Errors
+/// When the TLS roots of the system or the given ones cannot be read.
+pub(crate) fn client(
+    timeout: Duration,
+    authorities: &[impl AsRef<[u8]>],
+) -> Result<reqwest::Client, reqwest::Error> {
+    let authorities = authorities
+        .iter()
+        .map(|der| reqwest::Certificate::from_der(der.as_ref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    reqwest::Client::builder()
+        .tls_certs_merge(authorities)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 /// By the words of rustls, which the client hands on as they are.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, AppError};
+use crate::{App, AppError, outbound::client};
 
 /// How long a witness may take for one checkpoint.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -301,16 +301,7 @@ impl WebhookWitness {
         key: SigningKey,
         authorities: &[impl AsRef<[u8]>],
     ) -> Result<Self, reqwest::Error> {
-        let authorities = authorities
-            .iter()
-            .map(|der| reqwest::Certificate::from_der(der.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let client = reqwest::Client::builder()
-            .tls_certs_merge(authorities)
-            .timeout(SEND_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("diamond/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = client(SEND_TIMEOUT, authorities)?;
         Ok(Self { client, url, key })
     }
 }

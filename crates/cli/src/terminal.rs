@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -55,10 +56,19 @@ impl Terminal {
         }
     }
 
-    /// Whether somebody sees what is drawn on standard error.
+    /// A bar of this template (`indicatif`'s) on standard error, for work that takes its time; drawn
+    /// only when somebody sees it.
     #[must_use]
-    pub fn errors_are_seen(&self) -> bool {
-        self.errors_are_seen
+    pub fn bar(&self, template: &str) -> ProgressBar {
+        let target = match self.errors_are_seen {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// Writes a line of data.

@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{DbError, migration, transaction::outside_a_transaction};
+use crate::{DbError, migration, place::Place, transaction::outside_a_transaction};
 
 /// Which engine stands behind the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Db {
     /// SQLite has one writer at a time and lets the others poll; in one process they queue here
     /// instead, first come first served.
     pub(crate) writers: Arc<Semaphore>,
+    /// SQLite's file.
+    place: Option<Arc<Place>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -65,7 +67,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Settings`] for an address of another kind, [`DbError::Schema`] when a newer
-    /// release wrote the schema, [`DbError::Corrupt`] when the file is damaged.
+    /// release wrote the schema, [`DbError::Damaged`] when the file is.
     pub async fn connect(url: &str) -> Result<Self, DbError> {
         Self::connect_with(url, DbOptions::default()).await
     }
@@ -85,6 +87,7 @@ impl Db {
                 });
             }
         };
+        let mut place = None;
         if engine == Engine::Sqlite {
             if url.contains(":memory:") || url.contains("mode=memory") {
                 return Err(DbError::Settings {
@@ -92,9 +95,11 @@ impl Db {
                 });
             }
             let file = SqliteConnectOptions::from_str(url)?;
-            keep_private(file.get_filename()).await?;
+            place = Some(Arc::new(keep_private(file.get_filename()).await?));
         }
-        let target = AnyConnectOptions::from_str(url)?.disable_statement_logging();
+        // The file is there now. Were it moved away later, a new connection must not make another.
+        let url = url.replace("mode=rwc", "mode=rw");
+        let target = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
         if engine == Engine::Sqlite {
             // The pool tries a file that is damaged until its time is up, and then says only that.
             let mut first = AnyConnection::connect_with(&target).await?;
@@ -123,6 +128,7 @@ impl Db {
             pool,
             engine,
             writers: Arc::new(Semaphore::new(1)),
+            place,
         };
         migration::apply(&db, options.schema_version).await?;
         Ok(db)
@@ -131,10 +137,19 @@ impl Db {
     /// Asks the database for an answer.
     ///
     /// # Errors
-    /// When it gives none.
+    /// When it gives none, or SQLite's file is not in its place.
     pub async fn ping(&self) -> Result<(), DbError> {
+        self.in_place().await?;
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Whether what is written now will be found by the next start.
+    pub(crate) async fn in_place(&self) -> Result<(), DbError> {
+        match &self.place {
+            Some(place) => place.check().await,
+            None => Ok(()),
+        }
     }
 
     /// Waits for the calls under way and closes every connection; later calls are
@@ -177,7 +192,7 @@ async fn set_up_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error
 
 /// Makes the file, or finds it, readable for its owner only. SQLite gives the log files beside it
 /// the same mode.
-async fn keep_private(file: &Path) -> Result<(), DbError> {
+async fn keep_private(file: &Path) -> Result<Place, DbError> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let opened = tokio::fs::OpenOptions::new()
@@ -200,7 +215,7 @@ async fn keep_private(file: &Path) -> Result<(), DbError> {
         let private = std::fs::Permissions::from_mode(0o600);
         opened.set_permissions(private).await.map_err(unusable)?;
     }
-    Ok(())
+    Place::of(file).await.map_err(unusable)
 }
 
 #[cfg(test)]

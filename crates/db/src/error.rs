@@ -1,5 +1,7 @@
 //! What can go wrong between us and the database, by what the caller can do about it.
 
+use std::path::PathBuf;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why the database did not answer.
@@ -8,17 +10,37 @@ pub enum DbError {
     /// It cannot be reached, is busy or is out of room: the same call may succeed later.
     #[error("the control database cannot be reached")]
     Unavailable(#[source] Source),
+    /// SQLite's file was moved away or replaced while it was in use. Put back, it serves again.
+    #[error(
+        "the file of the control database {} was moved away or replaced while the server runs: put \
+         it back; to go on with another one, start the server again",
+        path.display()
+    )]
+    Displaced {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The address or the access given in the configuration is wrong; trying again is no use.
     #[error("the control database cannot be opened: {reason}")]
     Settings {
         /// What to change, without the password.
         reason: String,
     },
-    /// A row holds what nobody here writes, or the file itself is damaged.
+    /// A row holds what nobody here writes.
     #[error("the control database holds something unreadable: {what}")]
     Corrupt {
         /// Where, never with the value.
         what: String,
+    },
+    /// The database's own files cannot be read as what they should be: they are damaged, or the disk
+    /// under them fails.
+    #[error(
+        "the files of the control database are damaged, or their disk fails (code {code}): if this \
+         does not pass, restore them from a backup"
+    )]
+    Damaged {
+        /// What the engine says.
+        code: String,
     },
     /// The schema was made by another release than this one.
     #[error("the control database does not fit this release: {reason}")]
@@ -35,7 +57,7 @@ impl DbError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Displaced { .. })
     }
 
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
@@ -64,9 +86,7 @@ impl From<sqlx::Error> for DbError {
                 let code = refusal.code().unwrap_or_default().into_owned();
                 match Fault::of(&code) {
                     Fault::Passing => Self::Unavailable(refusal),
-                    Fault::Damage => Self::corrupt(format!(
-                        "its files are damaged (code {code}); restore them from a backup"
-                    )),
+                    Fault::Damage => Self::Damaged { code },
                     Fault::Access => Self::Settings {
                         reason: refusal.message().to_owned(),
                     },

@@ -9,6 +9,7 @@ mod connection;
 mod digest;
 mod error;
 mod migration;
+mod place;
 mod reading;
 mod transaction;
 mod whole;

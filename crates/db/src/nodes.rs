@@ -48,26 +48,41 @@ pub(crate) async fn start(
 pub(crate) async fn report(
     db: &Db,
     node: NodeId,
+    started_at: Timestamp,
     acknowledged: u64,
+    at: Timestamp,
+) -> Result<bool, DbError> {
+    let mut writing = Writing::begin(db).await?;
+    let reported = sqlx::query(
+        "UPDATE nodes SET last_seen_at = $3, acknowledged = $4 WHERE id = $1 AND started_at = $2",
+    )
+    .bind(node.to_string())
+    .bind(started_at.as_microsecond())
+    .bind(at.as_microsecond())
+    .bind(to_number(acknowledged)?)
+    .execute(writing.connection())
+    .await?
+    .rows_affected()
+        == 1;
+    writing.commit().await?;
+    Ok(reported)
+}
+
+pub(crate) async fn stop(
+    db: &Db,
+    node: NodeId,
+    started_at: Timestamp,
     at: Timestamp,
 ) -> Result<(), DbError> {
     let mut writing = Writing::begin(db).await?;
-    sqlx::query("UPDATE nodes SET last_seen_at = $2, acknowledged = $3 WHERE id = $1")
-        .bind(node.to_string())
-        .bind(at.as_microsecond())
-        .bind(to_number(acknowledged)?)
-        .execute(writing.connection())
-        .await?;
-    writing.commit().await
-}
-
-pub(crate) async fn stop(db: &Db, node: NodeId, at: Timestamp) -> Result<(), DbError> {
-    let mut writing = Writing::begin(db).await?;
-    sqlx::query("UPDATE nodes SET stopped_at = $2, last_seen_at = $2 WHERE id = $1")
-        .bind(node.to_string())
-        .bind(at.as_microsecond())
-        .execute(writing.connection())
-        .await?;
+    sqlx::query(
+        "UPDATE nodes SET stopped_at = $3, last_seen_at = $3 WHERE id = $1 AND started_at = $2",
+    )
+    .bind(node.to_string())
+    .bind(started_at.as_microsecond())
+    .bind(at.as_microsecond())
+    .execute(writing.connection())
+    .await?;
     writing.commit().await
 }
 

@@ -171,25 +171,33 @@ pub async fn start_node(
     nodes::start(db, node, acknowledged, at).await
 }
 
-/// Says that a node lives, and how far it has followed the change log.
+/// Says that a node lives, and how far it has followed the change log; `false` when another process
+/// has begun to serve as this node since `started_at`.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn report_node(
     db: &Db,
     node: NodeId,
+    started_at: Timestamp,
     acknowledged: u64,
     at: Timestamp,
-) -> Result<(), DbError> {
-    nodes::report(db, node, acknowledged, at).await
+) -> Result<bool, DbError> {
+    nodes::report(db, node, started_at, acknowledged, at).await
 }
 
-/// Says that a node serves no longer: nobody waits for it.
+/// Says that a node serves no longer: nobody waits for it. Changes nothing when another process has
+/// begun to serve as this node.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn stop_node(db: &Db, node: NodeId, at: Timestamp) -> Result<(), DbError> {
-    nodes::stop(db, node, at).await
+pub async fn stop_node(
+    db: &Db,
+    node: NodeId,
+    started_at: Timestamp,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    nodes::stop(db, node, started_at, at).await
 }
 
 /// The nodes that have not said that they stop, by id.

@@ -28,6 +28,7 @@ impl Writing {
             }
             Engine::Postgres => (None, "BEGIN"),
         };
+        db.in_place().await?;
         let mut writing = Self {
             connection: Held {
                 connection: db.pool.acquire().await?,

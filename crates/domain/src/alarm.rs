@@ -41,6 +41,8 @@ pub enum AlarmCode {
     TlsCertificateExpiring,
     /// A provider's certificate is not trusted.
     UpstreamUntrusted,
+    /// Two processes serve as one node.
+    NodeDoubled,
     /// A node lacks a master key that the store needs or will need.
     MasterKeyMissing,
     /// A provider knows a key and does not let it in from here.
@@ -83,6 +85,7 @@ impl AlarmCode {
             Self::TlsCertificateUnusable => "tls_certificate_unusable",
             Self::TlsCertificateExpiring => "tls_certificate_expiring",
             Self::UpstreamUntrusted => "upstream_untrusted",
+            Self::NodeDoubled => "node_doubled",
             Self::MasterKeyMissing => "master_key_missing",
             Self::BlockedKey => "blocked_key",
             Self::RotationFailed => "rotation_failed",

@@ -365,7 +365,12 @@ mod tests {
         let service = hyper::service::service_fn(|request: http::Request<_>| {
             let (open, version) = (traffic.begin(), request.version());
             let _: hyper::body::Incoming = request.into_body();
-            let body = Full::from(vec![b'x'; LENGTH]);
+            // Several pieces: the last one is let go of as soon as it is given.
+            let pieces = (0..4).map(|_| {
+                let piece = Bytes::from(vec![b'x'; LENGTH / 4]);
+                Ok::<_, io::Error>(Frame::data(piece))
+            });
+            let body = http_body_util::StreamBody::new(futures_util::stream::iter(pieces));
             async move { Ok::<_, io::Error>(open.answer(version, Response::new(body))) }
         });
         let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())

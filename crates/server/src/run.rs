@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -105,6 +105,7 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
         tokio::pin!(serving);
         let served = tokio::select! {
             drained = &mut serving => Some(drained),
+            () = system.app.superseded() => None,
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
         };
@@ -121,6 +122,7 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
             }
         }
     };
+    let superseded = system.app.is_superseded();
     if !drained {
         tracing::warn!("open requests were cut at the drain limit");
     }
@@ -136,6 +138,11 @@ pub async fn serve(config: Config, hardening: &Hardening) -> anyhow::Result<Stop
     system.close().await?;
     workers.stop();
     tracing::info!("stopped");
+    ensure!(
+        !superseded,
+        "another process serves as this node, on a copy of this data folder: keep one of the two \
+         folders, and start another node in an empty one"
+    );
     Ok(if drained {
         Stopped::Drained
     } else {

@@ -18,9 +18,6 @@ use crate::{
     table::{or_dash, printable, render},
 };
 
-/// How many bytes pass between two words on how far it is.
-const SAY_EVERY_BYTES: u64 = 16 << 20;
-
 /// A backup to take.
 #[derive(Debug, Args)]
 pub struct BackupArguments {
@@ -78,27 +75,22 @@ pub async fn backup(
     Ok(())
 }
 
-async fn write(
-    mut download: Download,
-    draft: &Path,
-    terminal: &mut Terminal,
-) -> Result<u64, Failure> {
+async fn write(mut download: Download, draft: &Path, terminal: &Terminal) -> Result<u64, Failure> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(draft)?;
-    let (mut bytes, mut said) = (0, 0);
+    // How large it becomes nobody knows before its end.
+    let bar = terminal.bar("{spinner} {bytes} at {bytes_per_sec}, {elapsed}");
     while let Some(piece) = download.next().await? {
         file.write_all(&piece)?;
-        bytes += piece.len() as u64;
-        if bytes - said >= SAY_EVERY_BYTES {
-            said = bytes;
-            terminal.message(&format!("{} MiB", bytes >> 20));
-        }
+        bar.inc(piece.len() as u64);
     }
     file.sync_all()?;
+    let bytes = bar.position();
+    bar.finish_and_clear();
     Ok(bytes)
 }
 

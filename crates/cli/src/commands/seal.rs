@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 use diamond_api_types::{DataKeysResponse, RekeyPhase, RekeyResponse, SealStatusResponse};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Session;
 use crate::{
@@ -50,7 +49,7 @@ pub async fn rekey(
     }
     let mut answer = client.post_empty(&path).await?;
     if !arguments.no_wait {
-        let bar = bar(terminal);
+        let bar = terminal.bar("data keys {bar:40} {pos}/{len}");
         let mut waited = 0;
         loop {
             let status: SealStatusResponse = answer.read()?;
@@ -69,19 +68,6 @@ pub async fn rekey(
         bar.finish_and_clear();
     }
     show(&answer, session, terminal)
-}
-
-fn bar(terminal: &Terminal) -> ProgressBar {
-    let target = match terminal.errors_are_seen() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let style = ProgressStyle::with_template("data keys {bar:40} {pos}/{len}");
-    let bar = ProgressBar::with_draw_target(None, target);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn waiting(rekey: &RekeyResponse) -> String {

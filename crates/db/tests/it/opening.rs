@@ -169,9 +169,6 @@ async fn a_damaged_file_is_called_damaged() {
     for damaged in [cut, overwritten] {
         std::fs::write(&file, damaged).unwrap();
         let error = Db::connect(&place.url()).await.unwrap_err();
-        assert!(
-            matches!(&error, DbError::Corrupt { what } if what.contains("damaged")),
-            "{error:?}"
-        );
+        assert!(matches!(&error, DbError::Damaged { .. }), "{error:?}");
     }
 }

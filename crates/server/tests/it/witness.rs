@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     death::SmallDisk,
-    world::{Answer, World},
+    world::{Answer, World, copy_folder},
 };
 
 /// A world whose audit chain has a witness in a folder of its own.
@@ -68,20 +68,6 @@ async fn status(world: &World) -> Value {
         .with(200)
 }
 
-/// Copies a folder, files and folders.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_witness_tells_of_a_folder_that_was_rolled_back() {
     let (mut world, place, file) = witnessed(&[]).await;
@@ -90,7 +76,7 @@ async fn a_witness_tells_of_a_folder_that_was_rolled_back() {
     stop(&mut world.server);
     // A copy of everything that the server has, as it is now: log, anchor and keys.
     let older = place.path().join("older");
-    copy(&world.data(), &older);
+    copy_folder(&world.data(), &older);
     world.start_server_again().await;
     for _ in 0..5 {
         lease(&world, &token).await.with(200);
@@ -118,7 +104,7 @@ async fn a_witness_tells_of_a_folder_that_was_rolled_back() {
     stop(&mut world.server);
     // The older copy is whole in itself, its anchor agrees with its log: only the witness knows.
     std::fs::remove_dir_all(world.data()).unwrap();
-    copy(&older, &world.data());
+    copy_folder(&older, &world.data());
     let kept = place.path().join("kept.jsonl");
     std::fs::copy(&file, &kept).unwrap();
     world.start_server_again().await;
@@ -142,7 +128,7 @@ async fn a_witness_tells_of_a_log_that_was_rewritten_together_with_its_anchor() 
     let token = world.ready_tenant("zaxon").await;
     stop(&mut world.server);
     let older = place.path().join("older");
-    copy(&world.data(), &older);
+    copy_folder(&world.data(), &older);
     world.start_server_again().await;
     lease(&world, &token).await.with(200);
     stop(&mut world.server);
@@ -150,7 +136,7 @@ async fn a_witness_tells_of_a_log_that_was_rewritten_together_with_its_anchor() 
     // Somebody with the keys writes another history over the one that was witnessed: as long or
     // longer, whole in itself, anchored.
     std::fs::remove_dir_all(world.data()).unwrap();
-    copy(&older, &world.data());
+    copy_folder(&older, &world.data());
     let environment = std::mem::take(&mut world.environment);
     world.start_server_again().await;
     while status(&world).await["sequence"].as_u64().unwrap() <= witnessed {

@@ -1,6 +1,9 @@
 //! A simulator and a server, each a process of its own, on ports and in folders of their own.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use diamond_test_support::{ServerProcess, binary};
 use reqwest::{Method, StatusCode};
@@ -388,6 +391,20 @@ pub async fn to_end(response: reqwest::Response) -> u16 {
     let status = response.status().as_u16();
     response.bytes().await.unwrap();
     status
+}
+
+/// Copies a folder, files and folders.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// The `127.0.0.1:PORT` in a line.

@@ -1,28 +1,13 @@
 //! The machine's clock set back and forward, while the server runs and across a restart.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::library;
 use crate::world::World;
-
-/// Builds the library that gives a program another wall clock.
-fn library(folder: &Path) -> PathBuf {
-    let library = folder.join("clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/death/clock.c");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&library, &source])
-        .status();
-    assert!(built.unwrap().success());
-    library
-}
 
 fn report(id: &str) -> Value {
     json!({
@@ -83,7 +68,7 @@ async fn the_clock_may_jump_either_way() {
         fs::rename(&new, &offset).unwrap();
     };
     set("+0");
-    let library = library(dir.path());
+    let library = library(dir.path(), "clock");
     let mut world = World::start_with(&[
         ("LD_PRELOAD", library.to_str().unwrap()),
         ("DIAMOND_TEST_CLOCK_FILE", offset.to_str().unwrap()),

@@ -2,13 +2,18 @@
 
 mod clock;
 mod database;
+mod doubled;
 mod full_disk;
 mod judge;
 mod load;
 mod random;
 mod stop;
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use crate::{settings::full_scale, world::World};
 pub use full_disk::SmallDisk;
@@ -21,6 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// So many deaths share a data folder, so that recovery meets what earlier deaths left.
 const DEATHS_PER_WORLD: u64 = 20;
+
+/// Builds a library that stands between a program and the system when it is loaded first.
+fn library(folder: &Path, name: &str) -> PathBuf {
+    let library = folder.join(format!("{name}.so"));
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/death");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &sources.join(format!("{name}.c"))])
+        .status();
+    assert!(built.unwrap().success());
+    library
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_it_was_doing_when_it_died_nothing_is_lost_and_nothing_is_twice() {
