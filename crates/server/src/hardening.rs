@@ -72,3 +72,20 @@ fn may_lock_everything() -> bool {
 fn has_swap() -> bool {
     std::fs::read_to_string("/proc/swaps").map_or(true, |swaps| swaps.lines().count() > 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::dumpable_behavior;
+
+    use super::*;
+
+    #[test]
+    fn no_core_files_and_no_readers_of_memory_in_any_profile() {
+        // What this machine has to say besides does not matter here.
+        let _ = harden(Profile::Development);
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        let behavior = dumpable_behavior().unwrap();
+        assert_eq!(behavior, DumpableBehavior::NotDumpable);
+    }
+}

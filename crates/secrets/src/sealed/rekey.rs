@@ -456,3 +456,50 @@ fn begun(rekey: &RekeyRow, already: bool) -> RekeyBegun {
 fn of_db(error: DbError) -> SecretError {
     from_db(error, WHAT)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use diamond_db::Db;
+    use diamond_domain::{ManualClock, SecretValue};
+
+    use super::*;
+    use crate::{MasterKeySource, Precondition, SecretStore as _};
+
+    #[tokio::test]
+    async fn a_change_does_not_end_before_the_last_data_key_has_gone_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        MasterKeySource::create_file(&key).unwrap();
+        let file = folder.path().join("control.db");
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let clock = ManualClock::new(Timestamp::from_second(1_767_225_600).unwrap());
+        let store = SealedStore::open(
+            Db::connect(&url).await.unwrap(),
+            MasterKeySource::File(key),
+            Arc::new(clock),
+        );
+        let store = store.await.unwrap();
+        let (name, value) = (
+            "ai-openai-zaxon".parse().unwrap(),
+            SecretValue::new("value".to_owned()),
+        );
+        let put = store.put(&name, &value, Precondition::None, "r").await;
+        put.unwrap();
+        store.begin().await.unwrap();
+        let node = NodeId::from_bits(7);
+        assert_eq!(store.advance(node).await.unwrap(), CustodyStep::Moved);
+        let rekey = store.custody_row().await.unwrap().rekey.unwrap();
+        assert_eq!(rekey.phase, RekeyPhase::Rewrapping);
+        // As for a node that looked before the data key was there.
+        store.end(&rekey).await.unwrap();
+        let row = store.custody_row().await.unwrap();
+        assert_eq!(row.rekey.as_ref(), Some(&rekey));
+        while store.custody_row().await.unwrap().rekey.is_some() {
+            store.advance(node).await.unwrap();
+        }
+        let row = store.custody_row().await.unwrap();
+        assert_eq!(row.master, rekey.to);
+    }
+}

@@ -56,6 +56,29 @@ async fn a_flood_of_refusals_is_counted_and_not_lost() {
 }
 
 #[tokio::test]
+async fn refusals_of_too_many_kinds_are_counted_together() {
+    let mut world = World::start_with(&[("DIAMOND_SERVER__BEHIND_PROXY", "true")]).await;
+    // Each comes from a network of its own.
+    for number in 0..300 {
+        let answer = world
+            .client
+            .get(format!("{}/api/tokens", world.url))
+            .header("x-forwarded-for", format!("2001:db8:{number:x}::1"));
+        assert_eq!(answer.send().await.unwrap().status(), 401);
+    }
+    world.server.terminate();
+    assert!(world.server.wait().success());
+    world.start_server_again().await;
+    let all = entries(&world, "").await;
+    let refused: Vec<_> = all.iter().filter(|e| e["outcome"] == "refused").collect();
+    let others = refused.iter().filter(|e| e["address"].is_null());
+    let others: u64 = others.map(|e| e["count"].as_u64().unwrap()).sum();
+    assert!(refused.len() < 300 && others > 0, "{}", refused.len());
+    let own = refused.iter().filter(|e| !e["address"].is_null()).count() as u64;
+    assert_eq!(own + others, 300);
+}
+
+#[tokio::test]
 async fn a_revoked_tokens_attempts_are_told_by_its_name() {
     let world = World::start().await;
     world.ready_tenant("zaxon").await;

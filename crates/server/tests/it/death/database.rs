@@ -145,6 +145,8 @@ async fn postgresql_may_stop_or_hang_and_come_back() {
     let used = token_for(&world, "stopped").await;
     database.stop();
     use_once(&world, &used).await;
+    // Somebody has tried to write that down, and could not.
+    world.server.line_with("keep_last_uses").await;
     waits(&world).await;
     goes_on(&world, &token).await;
     calls += 5;
