@@ -1,7 +1,7 @@
 //! What is shown: the difference, what became of each row, the end.
 
 use diamond_domain::TenantId;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{
@@ -96,15 +96,9 @@ impl Report {
 
     /// A bar that counts tenants, where somebody sees it.
     pub fn bar(&self, tenants: usize, terminal: &Terminal) -> ProgressBar {
-        let target = match terminal.errors_are_seen() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(Some(tenants as u64), target);
-        match ProgressStyle::with_template("tenants {bar:40} {pos}/{len}") {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        }
+        let bar = terminal.bar("tenants {bar:40} {pos}/{len}");
+        bar.set_length(tenants as u64);
+        bar
     }
 
     /// Takes what became of a row.

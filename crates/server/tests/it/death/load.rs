@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 
-use super::random::Random;
+use super::{PATIENCE, random::Random};
 use crate::world::World;
 
 /// What the clients know when the server has died.
@@ -90,8 +90,14 @@ impl Load {
     }
 
     /// Waits until every client has noticed that the server is gone.
-    pub async fn end(self) -> Known {
-        self.clients.join_all().await;
+    pub async fn end(mut self) -> Known {
+        let noticed = async { while self.clients.join_next().await.is_some() {} };
+        let noticed = tokio::time::timeout(PATIENCE, noticed).await;
+        assert!(
+            noticed.is_ok(),
+            "{} clients have not noticed that the server is gone",
+            self.clients.len()
+        );
         std::mem::take(&mut *self.shared.known())
     }
 }
