@@ -20,7 +20,7 @@ BASE_URL = os.environ["GATEWAY_URL"] + "/deepgram"
 SOCKETS = BASE_URL.replace("http", "ws", 1)
 TOKEN = os.environ["GATEWAY_TOKEN"]
 ONCE = {"max_retries": 0}
-# Agents have a host of their own, which is not carried.
+# Four hosts at Deepgram, one address here.
 PLACES = DeepgramClientEnvironment(
     base=BASE_URL, production=SOCKETS, agent=SOCKETS, agent_rest=BASE_URL
 )

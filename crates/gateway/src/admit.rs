@@ -6,7 +6,7 @@ use diamond_admission::{CallMark, TenantAccess};
 use diamond_domain::{Alarm, AlarmCode, RequestId, TraceId};
 use diamond_providers::{Classified, Metering, RequestFacts, RequestHead};
 use http::request::Parts;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     inbound::Inbound,
     labels, path,
     pricing::{named, short},
-    socket,
+    socket::{self, Conversation},
 };
 
 /// When and under which number a request reached us.
@@ -38,7 +38,7 @@ pub(crate) async fn admit(
     arrival: Arrival,
     parts: Parts,
     body: Incoming,
-    conversation: Option<OnUpgrade>,
+    conversation: Option<Conversation>,
     peer: SocketAddr,
 ) -> Result<(Arc<CallContext>, Prepared), Failure> {
     let provider = &upstream.provider;
@@ -81,16 +81,14 @@ pub(crate) async fn admit(
         raise_unknown_route(inner, &access, upstream, &parts, own_path);
     }
     let query = provider.query_to_send(&route, parts.uri.query(), access.tenant());
-    let uri = upstream
-        .base
-        .join(own_path, query.as_deref())
-        .ok_or_else(|| {
-            Failure::own(
-                diamond_providers::Fault::BadRequest,
-                "path_not_plain",
-                "The path is not valid.",
-            )
-        })?;
+    let (base, place) = upstream.address(&route);
+    let uri = base.join(own_path, query.as_deref()).ok_or_else(|| {
+        Failure::own(
+            diamond_providers::Fault::BadRequest,
+            "path_not_plain",
+            "The path is not valid.",
+        )
+    })?;
     let head = RequestHead {
         path: own_path,
         query: parts.uri.query(),
@@ -143,7 +141,7 @@ pub(crate) async fn admit(
         form: inbound.form(),
     });
     let prepared = Prepared {
-        place: upstream.place,
+        place,
         method: parts.method,
         uri,
         headers,

@@ -7,7 +7,6 @@ use diamond_domain::{CallOutcome, Money};
 use diamond_keyring::{NoKey, PinnedKey};
 use diamond_providers::{Answer, AnswerKind, Fault};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
-use hyper::upgrade::OnUpgrade;
 
 use crate::{
     answer::{self, ErrorAnswer},
@@ -19,7 +18,8 @@ use crate::{
     observe,
     pool::{Flight, Place, Pool, UpstreamBody},
     relay::{GatewayBody, read_to_end},
-    socket, trust,
+    socket::{self, Conversation},
+    trust,
     upload::{Break, Broken, Upload},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Prepared {
     pub(crate) headers: HeaderMap,
     pub(crate) inbound: Inbound,
     /// The caller's end of the conversation that it asks for.
-    pub(crate) conversation: Option<OnUpgrade>,
+    pub(crate) conversation: Option<Conversation>,
     pub(crate) access: TenantAccess,
     /// The most that the call can cost; `None` when that cannot be told.
     pub(crate) estimate: Option<Money>,
@@ -81,10 +81,10 @@ pub(crate) async fn carry(
         let (mut call, response) = sending.answer().await?;
         call.answered(response.status().as_u16(), response.headers());
         if socket::begins(response.status())
-            && let Some(caller) = prepared.conversation.take()
+            && let Some(conversation) = prepared.conversation.take()
         {
             inner.key_worked(&key);
-            return socket::carry(inner, context, call, response, caller).await;
+            return socket::carry(inner, context, call, response, conversation).await;
         }
         if response.status().is_success() {
             inner.key_worked(&key);

@@ -6,7 +6,7 @@ use diamond_admission::{Admission, Refusal};
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, RequestId, ServiceId, TenantId, TokenId};
 use diamond_keyring::{KeyRepair, Keyring};
 use diamond_pricing::Catalog;
-use diamond_providers::{Fault, Provider, Registry};
+use diamond_providers::{Fault, Provider, Registry, Route};
 use diamond_usage::{AuditAction, AuditDraft, AuditOutcome, EventSink, RefusalSink, SinkError};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -101,10 +101,22 @@ pub(crate) struct Inner {
 /// A service and where it is.
 pub(crate) struct Upstream {
     pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) base: Base,
+    base: Base,
     /// Where its connections are.
-    pub(crate) place: Place,
+    place: Place,
+    /// The same of the part of its API that has an address of its own.
+    second: Option<(Base, Place)>,
     pub(crate) metrics: Arc<ServiceMetrics>,
+}
+
+impl Upstream {
+    /// Where a route is answered.
+    pub(crate) fn address(&self, route: &Route) -> (&Base, Place) {
+        match &self.second {
+            Some((base, place)) if self.provider.is_at_second(route) => (base, *place),
+            _ => (&self.base, self.place),
+        }
+    }
 }
 
 impl Gateway {
@@ -132,13 +144,21 @@ impl Gateway {
                 service: service.clone(),
                 reason,
             })?;
+            let place = Place(bases.len());
+            bases.push(base.clone());
+            let second = provider.second_base_url(set);
+            let second = second.and_then(|address| Base::parse(address).ok());
+            let second = second.map(|base| {
+                bases.push(base.clone());
+                (base, Place(bases.len() - 1))
+            });
             let upstream = Upstream {
                 provider: Arc::clone(provider),
-                base: base.clone(),
-                place: Place(bases.len()),
+                base,
+                place,
+                second,
                 metrics: Arc::new(ServiceMetrics::new(service)),
             };
-            bases.push(base);
             upstreams.insert(service.to_string(), upstream);
         }
         let connector = upstream::connector(&settings)?;

@@ -76,3 +76,4 @@ mod upstream;
 pub use gateway::{Gateway, GatewayError, GatewayParts};
 pub use relay::{GatewayBody, GatewayBodyError};
 pub use settings::GatewaySettings;
+pub use socket::Kept;

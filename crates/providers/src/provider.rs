@@ -21,6 +21,19 @@ pub trait Provider: Send + Sync {
     /// What it is and what it can do.
     fn descriptor(&self) -> &Descriptor;
 
+    /// A second address that a part of the API has beside this one; `None` at hosts that answer
+    /// everything.
+    fn second_base_url(&self, base_url: &str) -> Option<&'static str> {
+        let _ = base_url;
+        None
+    }
+
+    /// Whether a route is answered at the second address, where there is one.
+    fn is_at_second(&self, route: &Route) -> bool {
+        let _ = route;
+        false
+    }
+
     /// What a method and path (beginning with `/`, without query) are. Every path has a class.
     fn classify(&self, method: &Method, path: &str) -> Classified;
 

@@ -33,8 +33,19 @@ use crate::{
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
+/// Something that a conversation keeps as long as it lasts: its place among the connections of
+/// whoever serves it. It comes with the request, as an extension.
+#[derive(Clone)]
+pub struct Kept(pub Arc<dyn Send + Sync>);
+
+/// The caller's end of a conversation.
+pub(crate) struct Conversation {
+    caller: OnUpgrade,
+    kept: Option<Kept>,
+}
+
 /// The caller's end of a conversation, when the request asks for one.
-pub(crate) fn asked_for(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+pub(crate) fn asked_for(request: &mut Request<Incoming>) -> Option<Conversation> {
     let headers = request.headers();
     let is_websocket = headers
         .get(UPGRADE)
@@ -43,7 +54,10 @@ pub(crate) fn asked_for(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
         && request.method() == Method::GET
         && headers.contains_key(SEC_WEBSOCKET_KEY)
         && request.extensions().get::<OnUpgrade>().is_some();
-    whole.then(|| hyper::upgrade::on(request))
+    whole.then(|| Conversation {
+        kept: request.extensions_mut().remove(),
+        caller: hyper::upgrade::on(request),
+    })
 }
 
 /// Makes a cleaned request one for a conversation again.
@@ -64,7 +78,7 @@ pub(crate) async fn carry(
     context: &Arc<CallContext>,
     call: Call,
     mut response: Response<UpstreamBody>,
-    caller: OnUpgrade,
+    conversation: Conversation,
 ) -> Result<Response<GatewayBody>, Failure> {
     let provider = hyper::upgrade::on(&mut response);
     let (mut parts, _) = response.into_parts();
@@ -84,9 +98,12 @@ pub(crate) async fn carry(
         .insert(CONNECTION, HeaderValue::from_static("upgrade"));
     parts.headers.insert(UPGRADE, WEBSOCKET);
     let session = Session::new(inner, context, call);
-    inner
-        .conversations
-        .spawn_on(session.run(caller, provider), &Handle::current());
+    let Conversation { caller, kept } = conversation;
+    let lasting = async move {
+        session.run(caller, provider).await;
+        drop(kept);
+    };
+    inner.conversations.spawn_on(lasting, &Handle::current());
     Ok(Response::from_parts(
         parts,
         GatewayBody::full(bytes::Bytes::new()),

@@ -74,3 +74,22 @@ pub(super) fn descriptor() -> Descriptor {
         retired_since: None,
     }
 }
+
+/// Agents have a host of their own beside the usual one.
+pub(super) fn agent_base_url(base_url: &str) -> Option<&'static str> {
+    (base_url.trim_end_matches('/') == "https://api.deepgram.com")
+        .then_some("https://agent.deepgram.com")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_usual_host_has_another_for_agents() {
+        let agents = Some("https://agent.deepgram.com");
+        assert_eq!(agent_base_url("https://api.deepgram.com"), agents);
+        assert_eq!(agent_base_url("https://api.deepgram.com/"), agents);
+        assert_eq!(agent_base_url("https://voice.example.com"), None);
+    }
+}

@@ -62,6 +62,14 @@ impl Provider for Deepgram {
         &self.descriptor
     }
 
+    fn second_base_url(&self, base_url: &str) -> Option<&'static str> {
+        describe::agent_base_url(base_url)
+    }
+
+    fn is_at_second(&self, route: &Route) -> bool {
+        route.operation.starts_with("agent")
+    }
+
     fn classify(&self, method: &Method, path: &str) -> Classified {
         routes::classify(method, path)
     }

@@ -43,6 +43,7 @@ pub(super) fn read_json(route: &Route, head: RequestFacts, body: &[u8]) -> Reque
 fn usual_model(route: &Route) -> Option<&'static str> {
     match route.operation {
         "listen" | "listen.live" => Some("base"),
+        "agent.converse" => Some("agent"),
         "speak" | "speak.live" => Some("aura-asteria-en"),
         // No request names the one model that reads.
         "read" => Some("text-intelligence"),

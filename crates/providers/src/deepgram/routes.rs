@@ -5,7 +5,7 @@ use http::Method;
 use crate::{
     BodyKind::{Json, Opaque},
     Classified,
-    Metering::{Deferred, Free, Usage},
+    Metering::{Deferred, Free, Measured, Usage},
     RefusedRoute,
     table::{self, Row},
 };
@@ -37,6 +37,8 @@ const SOCKETS: &[Row] = &[
     ("GET", "v2/listen", "listen.live", Usage, Opaque, true),
     ("GET", "v1/speak", "speak.live", Usage, Opaque, true),
     ("GET", "v2/speak", "speak.live", Usage, Opaque, true),
+    // Billed by the time that the connection is open.
+    ("GET", "v1/agent/converse", "agent.converse", Measured, Opaque, true),
 ];
 
 /// Management of the account: no tenant's token reaches it, whatever its key could do.

@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use diamond_gateway::Kept;
+use http::{Request, Response, header::UPGRADE};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -11,6 +12,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -37,6 +39,8 @@ pub(super) struct Connection {
     pub(super) patience: Patience,
     pub(super) tls: Option<Handshakes>,
     pub(super) peer: SocketAddr,
+    /// Its place among all. A WebSocket that it becomes keeps it.
+    pub(super) place: Arc<OwnedSemaphorePermit>,
 }
 
 impl Connection {
@@ -61,10 +65,15 @@ impl Connection {
     {
         let (begun, peer) = (CancellationToken::new(), self.peer);
         let traffic = Traffic::default();
+        let place = self.place;
         let service = service_fn({
             let (begun, traffic) = (begun.clone(), traffic.clone());
-            move |request: Request<Incoming>| {
+            move |mut request: Request<Incoming>| {
                 begun.cancel();
+                if request.headers().contains_key(UPGRADE) {
+                    let kept = Kept(Arc::clone(&place) as Arc<dyn Send + Sync>);
+                    request.extensions_mut().insert(kept);
+                }
                 let (open, version) = (traffic.begin(), request.version());
                 let front = front.clone();
                 async move {

@@ -107,13 +107,13 @@ pub(crate) async fn listen(
             patience: settings.patience,
             tls: settings.tls.clone(),
             peer,
+            place: Arc::new(place),
         };
         workers.spawn(&connections, |front| async move {
             match TcpStream::from_std(stream) {
                 Ok(stream) => connection.serve(stream, front).await,
                 Err(error) => tracing::warn!(%error, "a connection was not taken over"),
             }
-            drop(place);
         });
     }
     drop(listener);

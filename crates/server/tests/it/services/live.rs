@@ -118,7 +118,7 @@ async fn a_handshake_is_refused_in_the_providers_own_words_or_in_ours_like_them(
     assert_eq!(nanos(&event["costUsd"]), 0);
     let nobody = Socket::open(&tenant.url(LISTEN), &[("authorization", "Token dmd_x")]).await;
     assert_eq!(nobody.refused().0, 401);
-    let unknown = open(&tenant, "v1/agent/converse").await.refused();
+    let unknown = open(&tenant, "v1/models").await.refused();
     assert_eq!(
         (unknown.0, &unknown.1["err_code"]),
         (404, &json!("websocket_not_supported"))
@@ -337,4 +337,31 @@ async fn a_provider_that_speaks_tls_and_http2_is_asked_for_a_websocket_over_http
     socket.send(&json!({ "type": "CloseStream" })).await;
     assert_eq!(socket.rest().await.1, Heard::Close(1000));
     assert_eq!(tenant.agree().await, 1);
+}
+
+#[tokio::test]
+async fn a_conversation_keeps_its_place_among_the_connections() {
+    // One for the API, two for conversations.
+    let world = World::start_with(&[("DIAMOND_SERVER__CONNECTIONS_MAX", "3")]).await;
+    let tenant = Tenant::in_world(world, "deepgram", ("authorization", "Token ")).await;
+    let mut first = open(&tenant, LISTEN).await.must_be_open();
+    let _second = open(&tenant, LISTEN).await.must_be_open();
+    {
+        let third = open(&tenant, LISTEN);
+        tokio::pin!(third);
+        // Whoever is let in is answered long before so many exchanges are over.
+        let exchanges = async {
+            for _ in 0..50 {
+                first.send_bytes(&vec![0; 32_000]).await;
+                first.until("Results").await;
+            }
+        };
+        tokio::select! {
+            _ = &mut third => panic!("a third conversation found a place"),
+            () = exchanges => {}
+        }
+        first.close().await;
+        first.rest().await;
+        third.await.must_be_open();
+    }
 }
