@@ -125,6 +125,23 @@ pub struct KeyVersionResponse {
     /// When it was revoked.
     #[schema(value_type = Option<words::Timestamp>)]
     pub revoked_at: Option<Timestamp>,
+    /// What its provider calls it, when it was made here.
+    pub provider_key_id: Option<String>,
+    /// When it ends by itself.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub provider_expires_at: Option<Timestamp>,
+    /// How many calls use it now, on the node that answers.
+    #[serde(default)]
+    pub pins: u64,
+    /// When that node saw it used last, since its start.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub last_used_at: Option<Timestamp>,
+    /// When the last lease ends that this node gave, while it lasts.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub leased_until: Option<Timestamp>,
+    /// When it is replaced at the latest; `null` when only somebody's wish replaces it.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub next_rotation_at: Option<Timestamp>,
 }
 
 /// The versions of a tenant's key for a service, oldest first, by kind.

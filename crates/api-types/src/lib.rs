@@ -18,6 +18,7 @@ mod label;
 mod page;
 mod restores;
 mod revocations;
+mod rotations;
 mod seal;
 mod secret_text;
 mod tenants;
@@ -59,6 +60,12 @@ pub use restores::{
 pub use revocations::{
     NodeStanding, RevocationNodeResponse, RevocationResponse, RevocationTargetKind,
     RevocationWaitParams, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX,
+};
+pub use rotations::{
+    CredentialResponse, ListRotationsParams, ListRotationsResponse, MissingKeyResponse,
+    ProvisionKeyRequest, PutCredentialRequest, RotateAllRequest, RotateAllResponse,
+    RotateKeyRequest, RotationResponse, RotationWaitParams, SweepFailureResponse, SweepResponse,
+    SweptKeyResponse,
 };
 pub use seal::{DataKeysResponse, RekeyPhase, RekeyResponse, SealStatusResponse};
 pub use secret_text::SecretText;

@@ -88,6 +88,8 @@ shapes! {
         .examples(["u-17"]);
     /// The name of an access token (never the token itself).
     TokenId = identifier("tok_");
+    /// The name of a rotation.
+    RotationId = identifier("rot_");
     /// The name of an entry of the audit chain.
     AuditId = identifier("aud_");
     /// The name of a request that reached us; ours, never the client's.

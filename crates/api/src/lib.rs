@@ -17,6 +17,7 @@ mod layers;
 mod openapi;
 mod operations;
 mod revocations;
+mod rotations;
 mod router;
 mod routes;
 mod seal;

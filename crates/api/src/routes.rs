@@ -10,7 +10,7 @@ use http::Method;
 
 use crate::{
     ApiState, alarms, analytics, audit, backups, budgets, incidents, keys, operations, revocations,
-    seal, tenants, tokens, usage,
+    rotations, seal, tenants, tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -56,6 +56,14 @@ pub fn routes() -> Vec<RouteInfo> {
     keys::list_key_versions,
     keys::revoke_key_version,
     keys::list_keys,
+    rotations::rotate_key,
+    rotations::provision_key,
+    rotations::put_tenant_credential,
+    rotations::put_credential,
+    rotations::rotate_all_keys,
+    rotations::sweep_provider,
+    rotations::list_rotations,
+    rotations::get_rotation,
     tenants::create_tenant,
     tenants::list_tenants,
     tenants::get_tenant,
@@ -123,6 +131,23 @@ pub(crate) fn table() -> Vec<Route> {
         line(GET, "/api/keys/{service}/{tenantId}/versions", KeysRead, "list_key_versions", keys::list_key_versions),
         line(DELETE, "/api/keys/{service}/{tenantId}/versions/{version}", KeysWrite, "revoke_key_version", keys::revoke_key_version),
         line(GET, "/api/tenants/{tenantId}/keys", KeysRead, "list_keys", keys::list_keys),
+        // Rotations.
+        line(POST, "/api/keys/{service}/{tenantId}/rotate", KeysWrite, "rotate_key", rotations::rotate_key)
+            .sample("{}"),
+        line(POST, "/api/keys/{service}/{tenantId}/provision", KeysWrite, "provision_key", rotations::provision_key)
+            .sample("{}"),
+        line(PUT, "/api/keys/{service}/{tenantId}/admin", KeysWrite, "put_tenant_credential", rotations::put_tenant_credential)
+            .sample(KEY),
+        line(PUT, "/api/services/{service}/credential", KeysWrite, "put_credential", rotations::put_credential)
+            .sample(KEY)
+            .operators(),
+        line(POST, "/api/services/{service}/rotate", KeysWrite, "rotate_all_keys", rotations::rotate_all_keys)
+            .sample("{}")
+            .operators(),
+        line(POST, "/api/services/{service}/sweep", KeysWrite, "sweep_provider", rotations::sweep_provider)
+            .operators(),
+        line(GET, "/api/rotations", KeysRead, "list_rotations", rotations::list_rotations),
+        line(GET, "/api/rotations/{rotationId}", KeysRead, "get_rotation", rotations::get_rotation),
         // Tenants.
         line(POST, "/api/tenants", TenantsAdmin, "create_tenant", tenants::create_tenant)
             .sample(TENANT)
@@ -251,6 +276,10 @@ fn action(operation_id: &str) -> AuditAction {
         "lease_key" => AuditAction::KeyReveal,
         "put_customer_key" | "put_dedicated_key" => AuditAction::KeyPut,
         "revoke_key_version" => AuditAction::KeyRevoke,
+        "rotate_key" | "rotate_all_keys" => AuditAction::KeyRotate,
+        "provision_key" => AuditAction::KeyProvision,
+        "put_tenant_credential" | "put_credential" => AuditAction::CredentialPut,
+        "sweep_provider" => AuditAction::ProviderSweep,
         "create_tenant" => AuditAction::TenantCreate,
         "update_tenant" => AuditAction::TenantUpdate,
         "put_budget" => AuditAction::BudgetPut,
@@ -340,7 +369,8 @@ mod tests {
         for route in routes() {
             let acts_only = ["/api/alarms/", "/api/seal", "/api/backup"]
                 .iter()
-                .any(|prefix| route.path.starts_with(prefix));
+                .any(|prefix| route.path.starts_with(prefix))
+                || route.path.ends_with("/sweep");
             let sends = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH") && !acts_only;
             assert_eq!(route.sample_body.is_some(), sends, "{}", route.path);
         }

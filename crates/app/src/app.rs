@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Outbound, RefusalRecorder,
-    SealFacts, Snapshot, Witnesses,
+    Rotations, SealFacts, Snapshot, Witnesses,
 };
 
 /// Figures that an operator may change.
@@ -84,6 +84,8 @@ pub struct AppParts {
     pub alarms: Arc<AlarmRecorder>,
     /// Feeds `admission` and `keyring` from `db`.
     pub snapshot: Arc<Snapshot>,
+    /// Makes, replaces and ends keys.
+    pub rotations: Rotations,
     /// Makes backups.
     pub backups: Arc<dyn Backups>,
     /// Keeps tasks from being forgotten at the end.

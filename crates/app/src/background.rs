@@ -55,6 +55,10 @@ impl App {
         tasks.spawn(settle(self.clone(), stop.clone()));
         tasks.spawn(keep_seal(self.clone(), stop.clone()));
         tasks.spawn(keep_budgets(self.clone(), stop.clone()));
+        let rotations = &self.parts().rotations;
+        tasks.spawn(rotations.clone().work(stop.clone()));
+        tasks.spawn(rotations.clone().watch_drains(stop.clone()));
+        tasks.spawn(rotations.clone().schedule(stop.clone()));
     }
 }
 

@@ -23,8 +23,8 @@ mod outbound;
 mod page;
 mod quarantine;
 mod refusals;
-mod repair;
 mod revocations;
+mod rotations;
 mod seal;
 mod snapshot;
 mod tenants;
@@ -44,13 +44,15 @@ pub use database_watch::DatabaseWatch;
 pub use error::{AppError, AppErrorKind};
 pub use health::{Check, Readiness};
 pub use incident::{IncidentCursor, IncidentPage, IncidentSubject, IncidentSummary, IncidentUse};
-pub use keys::{KeyVersionView, LeaseRequest, LeasedKey, PutKey, RevokeKeyVersion};
+pub use keys::{CredentialView, KeyVersionView, LeaseRequest, LeasedKey, PutKey, RevokeKeyVersion};
 pub use outbound::{Outbound, OutboundError};
 pub use page::Page;
 pub use quarantine::{Comparison, RecentChange, Released, RestoreStatus};
 pub use refusals::RefusalRecorder;
-pub use repair::SnapshotRepair;
 pub use revocations::{NodeStanding, NodeView, RevocationView};
+pub use rotations::{
+    RotateAll, RotationParts, RotationSettings, RotationView, Rotations, SweepReport, SweptKey,
+};
 pub use seal::{SealFacts, SealStatus};
 pub use snapshot::Snapshot;
 pub use tenants::{NewTenant, TenantChanges};

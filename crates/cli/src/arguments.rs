@@ -8,7 +8,7 @@ use crate::{
     commands::{
         alarms, apply, audit, backups, budgets, completion,
         config::{SetProfile, UseProfile},
-        costs, incidents, keys, revocations, seal, tenants, tokens, usage,
+        costs, incidents, keys, providers, revocations, rotations, seal, tenants, tokens, usage,
     },
     config::ConnectionArguments,
     exit,
@@ -100,6 +100,18 @@ pub enum Ai {
     /// Revoke a version of a tenant's key
     #[command(name = "keys:revoke")]
     KeysRevoke(keys::RevokeArguments),
+    /// Replace a tenant's key, or all keys of a service, without a failed request
+    #[command(name = "keys:rotate")]
+    KeysRotate(rotations::RotateArguments),
+    /// Make a tenant's first key for a service
+    #[command(name = "keys:provision")]
+    KeysProvision(rotations::ProvisionArguments),
+    /// List rotations, newest first
+    #[command(name = "rotations:list")]
+    RotationsList(rotations::ListArguments),
+    /// Show a rotation
+    #[command(name = "rotation:show")]
+    RotationShow(rotations::ShowArguments),
     /// Show a tenant's True Production Cost
     #[command(name = "costs:analyze")]
     CostsAnalyze(costs::Arguments),
@@ -170,6 +182,12 @@ pub enum Admin {
     /// End the quarantine of a restored installation
     #[command(name = "restore:release")]
     RestoreRelease(backups::ReleaseArguments),
+    /// Supply the credential that keys are made with; its value is read from standard input
+    #[command(name = "credential:put")]
+    CredentialPut(providers::CredentialArguments),
+    /// Compare a provider's keys with ours: end what is left over, report what is unknown
+    #[command(name = "provider:sweep")]
+    ProviderSweep(providers::SweepArguments),
     /// List alarms
     #[command(name = "alarms:list")]
     AlarmsList(alarms::ListArguments),
@@ -224,6 +242,14 @@ mod tests {
             "diamond ai keys:list zaxon --service openai",
             "diamond ai keys:revoke openai zaxon 2 --kind dedicated",
             "diamond ai keys:revoke openai zaxon 2 --now --wait 10",
+            "diamond ai keys:rotate openai zaxon --reason leaked",
+            "diamond ai keys:rotate --service openai --all --no-wait",
+            "diamond ai keys:provision openai zaxon --tier managed-starter --requested-by u1",
+            "diamond ai rotations:list --tenant zaxon --service openai --limit 5",
+            "diamond ai rotation:show rot_00000000000000000000000007",
+            "diamond admin credential:put openai --no-validate",
+            "diamond admin credential:put openai --tenant zaxon",
+            "diamond admin provider:sweep openai",
             "diamond admin tenant:suspend zaxon --wait 0",
             "diamond admin tenant:resume zaxon",
             "diamond admin revocation:show rev_00000000000000000000000007",

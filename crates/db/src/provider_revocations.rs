@@ -45,7 +45,7 @@ pub struct ProviderRevocationRow {
     pub done_at: Option<Timestamp>,
 }
 
-/// Enters a key to end, in the transaction of what it follows from.
+/// Enters a key to end, in the transaction of what it follows from; one that was over begins again.
 pub(crate) async fn enter(
     connection: &mut AnyConnection,
     work: &NewProviderRevocation,
@@ -56,7 +56,9 @@ pub(crate) async fn enter(
              (id, service, tenant, admin, key_id, place, key_name, looks, failures, next_at,
               created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $8)
-         ON CONFLICT (id) DO NOTHING",
+         ON CONFLICT (id) DO UPDATE
+             SET next_at = excluded.next_at, done_at = NULL, looks = 0, failures = 0
+             WHERE provider_revocations.next_at IS NULL",
     )
     .bind(work.id.as_str())
     .bind(work.service.as_str())

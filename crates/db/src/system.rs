@@ -303,12 +303,17 @@ pub async fn get_rotation(db: &Db, id: RotationId) -> Result<Option<RotationRow>
     rotations::get_of_any(db, id).await
 }
 
-/// How many repairs of keys of a service began since then.
+/// How many repairs of keys of a service began since then, and before this one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn count_repairs(db: &Db, service: &ServiceId, since: Timestamp) -> Result<u64, DbError> {
-    rotations::count_repairs(db, service, since).await
+pub async fn count_repairs(
+    db: &Db,
+    service: &ServiceId,
+    since: Timestamp,
+    before: RotationId,
+) -> Result<u64, DbError> {
+    rotations::count_repairs(db, service, since, before).await
 }
 
 /// Notes that a node has let go of a version that retires; its newest word stands.
@@ -348,7 +353,7 @@ pub async fn end_retiring(
     drains::end(db, name, version, at, cut).await
 }
 
-/// Enters a key to be ended at its provider; one of the same id changes nothing.
+/// Enters a key to be ended at its provider; one of the same id that is over begins again.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -421,4 +426,40 @@ pub async fn keys_to_rotate(
     limit: u32,
 ) -> Result<Vec<KeyVersionRow>, DbError> {
     key_versions::to_rotate(db, before, ending, limit).await
+}
+
+/// The management credentials of a service that are in use: the platform's and the tenants'.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn management_credentials(
+    db: &Db,
+    service: &ServiceId,
+) -> Result<Vec<SecretName>, DbError> {
+    key_versions::management_credentials(db, service).await
+}
+
+/// The versions in use whose keys were made with this management credential.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keys_at_provider(
+    db: &Db,
+    service: &ServiceId,
+    admin: &SecretName,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::made_with(db, service, admin).await
+}
+
+/// The dedicated keys of a service that are in use, by name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn active_keys_of(
+    db: &Db,
+    service: &ServiceId,
+    after: Option<(&SecretName, SecretVersion)>,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    key_versions::active_of_service(db, service, after, limit).await
 }

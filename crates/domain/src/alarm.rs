@@ -53,6 +53,8 @@ pub enum AlarmCode {
     RotationWaiting,
     /// An old key was ended although not everybody had let go of it.
     DrainForced,
+    /// A node has not let go of an old key for long.
+    DrainHeld,
     /// A key could not be ended at its provider.
     RevokeFailed,
     /// A service's keys are not replaced any more until it works again.
@@ -91,6 +93,7 @@ impl AlarmCode {
             Self::RotationFailed => "rotation_failed",
             Self::RotationWaiting => "rotation_waiting",
             Self::DrainForced => "drain_forced",
+            Self::DrainHeld => "drain_held",
             Self::RevokeFailed => "revoke_failed",
             Self::RotationBreakerOpen => "rotation_breaker_open",
             Self::UnknownProviderKey => "unknown_provider_key",

@@ -1,11 +1,12 @@
-//! Sends a request to the provider, and once more when its key turns out dead.
+//! Sends a request to the provider, and once more when its key turns out dead: with the key
+//! before it while a new one may not be known everywhere yet, else with a new one.
 
 use std::sync::Arc;
 
 use diamond_admission::{ReserveRequest, TenantAccess};
-use diamond_domain::{CallOutcome, Money};
+use diamond_domain::{CallOutcome, Money, Tier};
 use diamond_keyring::{NoKey, PinnedKey};
-use diamond_providers::{Answer, AnswerKind, Fault};
+use diamond_providers::{Answer, AnswerKind, Fault, KeyVerdict};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 
 use crate::{
@@ -37,8 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) estimate: Option<Money>,
 }
 
-/// Attempts of one request: the first, and one with a new key.
-const ATTEMPTS: u32 = 2;
+/// Attempts of one request: the first, one with the former key, one with a new key.
+const ATTEMPTS: u32 = 3;
 
 /// Carries the request to its answer.
 pub(crate) async fn carry(
@@ -48,6 +49,8 @@ pub(crate) async fn carry(
     mut prepared: Prepared,
 ) -> Result<Response<GatewayBody>, Failure> {
     let mut attempt = 1;
+    let mut former: Option<PinnedKey> = None;
+    let mut replaced = false;
     loop {
         let reservation = inner.admission.reserve(
             &prepared.access,
@@ -60,7 +63,10 @@ pub(crate) async fn carry(
                 estimate: prepared.estimate,
             },
         )?;
-        let key = pin(inner, context).await?;
+        let key = match former.take() {
+            Some(former) => former,
+            None => pin(inner, context, prepared.access.policy().tier).await?,
+        };
         let request = build(context, &mut prepared, &key)?;
         let mut call = Call::open(inner, context, attempt, key.clone(), Some(reservation))
             .map_err(|not_opened| match not_opened {
@@ -105,12 +111,32 @@ pub(crate) async fn carry(
             body: &error.text(),
             now: inner.clock.now(),
         });
+        let replayable = context.route.replay_safe && prepared.inbound.is_held();
+        if let KeyVerdict::Invalid { .. } = verdict
+            && attempt < ATTEMPTS
+            && let Some(before) = inner
+                .keyring
+                .fall_back(&key, inner.settings.key_propagation)
+        {
+            // The new key is not known everywhere yet: that is no reason to hold against it.
+            call.close_failed()
+                .await
+                .map_err(|_| answer::not_recorded())?;
+            observe::fell_back(context.provider.service());
+            if replayable {
+                former = Some(before);
+                attempt += 1;
+                continue;
+            }
+            return Ok(error.forward(inner, context));
+        }
         let dead = inner.judge(&key, &verdict);
         call.close_failed()
             .await
             .map_err(|_| answer::not_recorded())?;
-        let replayable = context.route.replay_safe && prepared.inbound.is_held();
-        if dead && attempt < ATTEMPTS {
+        // Once: when the new key is dead too, another will not do better.
+        if dead && attempt < ATTEMPTS && !replaced {
+            replaced = true;
             let repaired = inner.repair.replace(key.name(), key.version()).await;
             match repaired {
                 Ok(()) if replayable => {
@@ -130,7 +156,7 @@ pub(crate) async fn carry(
 
 /// The key to use. One that is known to be dead is replaced first, so that only the call that found
 /// out saw it fail.
-async fn pin(inner: &Arc<Inner>, context: &CallContext) -> Result<PinnedKey, Failure> {
+async fn pin(inner: &Arc<Inner>, context: &CallContext, tier: Tier) -> Result<PinnedKey, Failure> {
     let service = context.provider.service();
     match inner.keyring.pin(service, &context.tenant) {
         Ok(key) => Ok(key),
@@ -149,6 +175,15 @@ async fn pin(inner: &Arc<Inner>, context: &CallContext) -> Result<PinnedKey, Fai
                 .into());
             }
             Ok(inner.keyring.pin(service, &context.tenant)?)
+        }
+        Err(NoKey::NotConfigured { tried }) => {
+            match inner.repair.provide(service, &context.tenant, tier).await {
+                Ok(()) => Ok(inner.keyring.pin(service, &context.tenant)?),
+                Err(error) => Err(Failure::without_key(
+                    &NoKey::NotConfigured { tried },
+                    &error,
+                )),
+            }
         }
         Err(missing) => Err(missing.into()),
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use diamond_admission::{CutReason, Refusal, RefusalKind};
-use diamond_keyring::NoKey;
+use diamond_keyring::{NoKey, RepairError};
 use diamond_providers::{ErrorAnswer, Fault, OwnError, Provider, RefusedRoute};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
@@ -133,6 +133,24 @@ impl From<Refusal> for Failure {
             RefusalKind::Unavailable => Fault::Unavailable,
         };
         Self::own(fault, refusal.code(), &refusal.to_string())
+    }
+}
+
+impl Failure {
+    /// There is no key, and this is why none was made.
+    pub(crate) fn without_key(missing: &NoKey, error: &RepairError) -> Self {
+        match error {
+            RepairError::NotPossible { reason, .. } => Self::own(
+                Fault::Conflict,
+                missing.code(),
+                &format!("{missing}. None was made: {reason}"),
+            ),
+            RepairError::Unavailable { .. } => Self::own(
+                Fault::Unavailable,
+                "key_being_made",
+                "The tenant's first key for this service is being made: try again.",
+            ),
+        }
     }
 }
 

@@ -45,8 +45,6 @@ pub struct GatewayParts {
     pub alarms: Arc<dyn AlarmSink>,
     /// Where refusals go.
     pub refusals: Arc<dyn RefusalSink>,
-    /// Who replaces a dead key.
-    pub repair: Arc<dyn KeyRepair>,
     /// Billable work that outlives its request runs here; the shutdown waits for it.
     pub tasks: TaskTracker,
     /// What an operator set.
@@ -120,11 +118,11 @@ impl Upstream {
 }
 
 impl Gateway {
-    /// Puts the parts together.
+    /// Puts the parts together. `repair` makes keys where there is none that works.
     ///
     /// # Errors
     /// [`GatewayError`] when a setting cannot be used.
-    pub fn new(parts: GatewayParts) -> Result<Self, GatewayError> {
+    pub fn new(parts: GatewayParts, repair: Arc<dyn KeyRepair>) -> Result<Self, GatewayError> {
         let settings = parts.settings;
         if let Some(unknown) = settings
             .upstreams
@@ -173,7 +171,7 @@ impl Gateway {
                 clock: parts.clock,
                 alarms: parts.alarms,
                 refusals: parts.refusals,
-                repair: parts.repair,
+                repair,
                 tasks: parts.tasks,
                 settings,
                 conversations: TaskTracker::new(),

@@ -45,16 +45,19 @@ impl Inner {
                     }
                 }
                 KeyVerdict::Invalid { reason } => {
-                    self.raise_about(key, AlarmCode::InvalidKey, &format!(
+                    let invalid = KeyHealth::Invalid;
+                    if self.keyring.report(key.name(), key.version(), invalid) {
+                        self.raise_about(key, AlarmCode::InvalidKey, &format!(
                     "The provider says `{reason}`: it does not know version {} of the key any \
                      more. Put a new one if it is not replaced by itself.",
                     key.version()
                 ));
-                    KeyHealth::Invalid
+                    }
+                    return true;
                 }
             };
         self.keyring.report(key.name(), key.version(), health);
-        health == KeyHealth::Invalid
+        false
     }
 
     /// A call that succeeded lifts whatever was held against the key.

@@ -114,6 +114,10 @@ pub(crate) fn replayed(service: &ServiceId) {
     counter!("diamond_gateway_replays_total", "service" => service.to_string()).increment(1);
 }
 
+pub(crate) fn fell_back(service: &ServiceId) {
+    counter!("diamond_gateway_fallbacks_total", "service" => service.to_string()).increment(1);
+}
+
 /// Counts a call as open until it is dropped.
 pub(crate) struct Open(Gauge);
 

@@ -34,6 +34,9 @@ pub struct GatewaySettings {
     pub idle_connections_max: usize,
     /// For how long an account that is empty is not asked again.
     pub exhausted_pause: Duration,
+    /// For how long after a key took another's place a refusal of it may mean that its provider
+    /// does not know it everywhere yet.
+    pub key_propagation: Duration,
     /// Certificate authorities that are trusted besides the machine's.
     pub authorities: Vec<CertificateDer<'static>>,
     /// Where we stand, for the events.
@@ -56,6 +59,7 @@ impl Default for GatewaySettings {
             idle_connection_timeout: Duration::from_secs(60),
             idle_connections_max: 1_024,
             exhausted_pause: Duration::from_secs(300),
+            key_propagation: Duration::from_secs(60),
             authorities: Vec::new(),
             region: None,
         }

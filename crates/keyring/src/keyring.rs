@@ -1,18 +1,20 @@
 //! The keyring: all live versions, and who is using them.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
         atomic::{Ordering, fence},
     },
+    time::Duration,
 };
 
 use diamond_domain::{
     Clock, KeyHealth, Payer, SecretName, SecretValue, SecretVersion, ServiceId, TenantId,
     VersionState,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use papaya::HashMap;
 use parking_lot::Mutex;
 
@@ -52,12 +54,27 @@ pub struct ClosedEntry {
 pub struct Keyring {
     clock: Arc<dyn Clock>,
     slots: Arc<Slots>,
+    /// Since when this process knows anything.
+    made_at: Timestamp,
+}
+
+/// A version that retires here: a newer one is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retiring {
+    /// The secret.
+    pub name: SecretName,
+    /// The version.
+    pub version: SecretVersion,
+    /// When this process saw it retire; `None` when it came so.
+    pub retired_at: Option<Timestamp>,
 }
 
 /// The versions of each secret, newest first.
 #[derive(Default)]
 pub(crate) struct Slots {
     versions: HashMap<SecretName, Arc<[Arc<Version>]>>,
+    /// Those that may be retiring, so that nobody has to look through all.
+    retiring: Mutex<BTreeSet<(SecretName, SecretVersion)>>,
     /// Lists are replaced whole; two writers must not replace the same one.
     write: Mutex<()>,
 }
@@ -67,6 +84,7 @@ impl Keyring {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            made_at: clock.now(),
             clock,
             slots: Arc::default(),
         }
@@ -76,6 +94,7 @@ impl Keyring {
     /// version's value never changes) and moves to the entry's state.
     pub fn upsert(&self, entry: KeyEntry) {
         let _writing = self.slots.write.lock();
+        self.note_retiring(&entry.name, entry.version, entry.state);
         if self.moved(&entry.name, entry.version, entry.state) {
             return;
         }
@@ -95,6 +114,7 @@ impl Keyring {
         let slots = self.slots.versions.pin();
         slots.reserve(entries.len());
         for entry in entries {
+            self.note_retiring(&entry.name, entry.version, entry.state);
             let alone = !slots.contains_key(&entry.name);
             if !alone && self.moved(&entry.name, entry.version, entry.state) {
                 continue;
@@ -129,16 +149,95 @@ impl Keyring {
         let present = self.slots.find(name, version);
         let present = present.filter(|version| !version.removed());
         present.is_some_and(|version| {
-            version.set_state(state);
+            version.set_state(state, self.clock.now());
             true
         })
     }
 
     /// Moves a version to a state. A revoked one stays revoked; an unknown one is nobody's concern.
     pub fn set_state(&self, name: &SecretName, version: SecretVersion, state: VersionState) {
-        if let Some(version) = self.slots.find(name, version) {
-            version.set_state(state);
+        if let Some(found) = self.slots.find(name, version) {
+            found.set_state(state, self.clock.now());
+            self.note_retiring(name, version, state);
         }
+    }
+
+    fn note_retiring(&self, name: &SecretName, version: SecretVersion, state: VersionState) {
+        if state == VersionState::Retiring {
+            let mut retiring = self.slots.retiring.lock();
+            retiring.insert((name.clone(), version));
+        }
+    }
+
+    /// The versions that retire and behind which this process uses a newer one.
+    #[must_use]
+    pub fn retiring(&self) -> Vec<Retiring> {
+        let mut noted = self.slots.retiring.lock();
+        let mut found = Vec::new();
+        noted.retain(|(name, version)| {
+            let Some(version) = self.slots.find(name, *version) else {
+                return false;
+            };
+            if version.state() != VersionState::Retiring {
+                return false;
+            }
+            if self.is_superseded(&version) {
+                found.push(Retiring {
+                    name: name.clone(),
+                    version: version.version,
+                    retired_at: version.retired_at(),
+                });
+            }
+            true
+        });
+        found
+    }
+
+    fn is_superseded(&self, version: &Version) -> bool {
+        let slots = self.slots.versions.pin();
+        let newest = slots.get(&version.name).map(|versions| in_use(versions));
+        matches!(newest, Some(Ok((newest, VersionState::Active))) if newest.version > version.version)
+    }
+
+    /// From now on a version takes no new pins, not even where a newer one is refused.
+    pub fn shut(&self, name: &SecretName, version: SecretVersion) {
+        if let Some(version) = self.slots.find(name, version) {
+            version.shut();
+        }
+    }
+
+    /// The version before this one, for a while: a provider may not know a new key everywhere at
+    /// once. `None` when it retired longer ago than `within`, was shut, or is refused itself.
+    #[must_use]
+    pub fn fall_back(&self, from: &PinnedKey, within: Duration) -> Option<PinnedKey> {
+        let now = self.clock.now();
+        let slots = self.slots.versions.pin();
+        let mut versions = slots.get(from.name())?.iter();
+        let former = versions.find(|version| {
+            version.version < from.version() && version.state() == VersionState::Retiring
+        })?;
+        let age = now.duration_since(former.retired_at()?);
+        let young = age.is_negative() || age.unsigned_abs() < within;
+        let works = former.health(now) != KeyHealth::Invalid && !former.value().expose().is_empty();
+        (young && works && former.try_pin(VersionState::Retiring))
+            .then(|| PinnedKey::new(Arc::clone(former), Arc::downgrade(&self.slots)))
+    }
+
+    /// When the last lease of a version ends, where leases are never longer than `longest`: one
+    /// that came at the start may have been leased just before.
+    #[must_use]
+    pub fn leased_until(
+        &self,
+        name: &SecretName,
+        version: SecretVersion,
+        longest: Duration,
+    ) -> Option<Timestamp> {
+        let version = self.slots.find(name, version)?;
+        let before = version.was_loaded().then(|| {
+            let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
+            self.made_at.checked_add(longest).unwrap_or(Timestamp::MAX)
+        });
+        version.leased_until().max(before)
     }
 
     /// Forgets a version: no new pins from now on, and its value is let go with the last one.
@@ -205,11 +304,11 @@ impl Keyring {
         })
     }
 
-    /// What a provider's answer says about a version.
-    pub fn report(&self, name: &SecretName, version: SecretVersion, health: KeyHealth) {
-        if let Some(version) = self.slots.find(name, version) {
-            version.report(health, self.clock.now());
-        }
+    /// What a provider's answer says about a version. Whether this is what made it invalid: of
+    /// many that find out at once, one is told so.
+    pub fn report(&self, name: &SecretName, version: SecretVersion, health: KeyHealth) -> bool {
+        let version = self.slots.find(name, version);
+        version.is_some_and(|version| version.report(health, self.clock.now()))
     }
 
     /// The health of a version as it stands now; `None` when it is not here.
@@ -217,6 +316,12 @@ impl Keyring {
     pub fn health(&self, name: &SecretName, version: SecretVersion) -> Option<KeyHealth> {
         let version = self.slots.find(name, version)?;
         Some(version.health(self.clock.now()))
+    }
+
+    /// When a version was last pinned here, to the second.
+    #[must_use]
+    pub fn last_used_at(&self, name: &SecretName, version: SecretVersion) -> Option<Timestamp> {
+        self.slots.find(name, version)?.last_used_at()
     }
 
     /// How many pins hold the version.
@@ -254,7 +359,18 @@ impl Keyring {
         loop {
             let slots = self.slots.versions.pin();
             let versions = slots.get(name).ok_or(SourceState::Absent)?;
-            let (version, state) = in_use(versions)?;
+            let (version, state) = match in_use(versions) {
+                Ok(found) => found,
+                // The list may be from before a rotation that is over by now: look again.
+                Err(_)
+                    if !slots
+                        .get(name)
+                        .is_some_and(|now| Arc::ptr_eq(now, versions)) =>
+                {
+                    continue;
+                }
+                Err(none) => return Err(none),
+            };
             match version.health(now) {
                 KeyHealth::Invalid => {
                     let version = version.version;
@@ -276,6 +392,7 @@ impl Keyring {
             if !version.try_pin(state) {
                 continue;
             }
+            version.used_now(now);
             let pinned = PinnedKey::new(Arc::clone(version), Arc::downgrade(&self.slots));
             // An active version is retired by changing the word that was just pinned. A retiring one
             // is superseded by another version: see whether that has happened, now that a drain
@@ -304,6 +421,10 @@ fn in_use(versions: &[Arc<Version>]) -> Result<(&Arc<Version>, VersionState), So
         match version.state() {
             VersionState::Active => return Ok((version, VersionState::Active)),
             VersionState::Pending => {}
+            // It was let go of: nobody may begin with it.
+            VersionState::Retiring if version.is_shut() => {
+                newest.get_or_insert((version, VersionState::Revoked));
+            }
             state => {
                 newest.get_or_insert((version, state));
             }

@@ -14,7 +14,7 @@ mod pinned;
 mod repair;
 mod version;
 
-pub use keyring::{ClosedEntry, KeyEntry, Keyring};
+pub use keyring::{ClosedEntry, KeyEntry, Keyring, Retiring};
 pub use no_key::{NoKey, SourceState, Tried};
 pub use pinned::PinnedKey;
 pub use repair::{KeyRepair, RepairError};

@@ -7,6 +7,8 @@ use std::{
 
 use diamond_domain::{Payer, SecretKind, SecretName, SecretValue, SecretVersion};
 
+use jiff::Timestamp;
+
 use crate::{keyring::Slots, version::Version};
 
 /// The right to use one version of a key until this is dropped. A clone is another pin.
@@ -45,6 +47,11 @@ impl PinnedKey {
     #[must_use]
     pub fn kind(&self) -> SecretKind {
         self.version.name.kind()
+    }
+
+    /// Notes that its value leaves, to be used until then: whoever ends the version waits for it.
+    pub fn lease(&self, until: Timestamp) {
+        self.version.lease(until);
     }
 
     /// Who pays the provider for what is done with it.

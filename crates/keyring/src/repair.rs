@@ -1,7 +1,7 @@
 //! The port to whoever can put a new key in the place of a broken one.
 
 use async_trait::async_trait;
-use diamond_domain::{SecretName, SecretVersion};
+use diamond_domain::{SecretName, SecretVersion, ServiceId, TenantId, Tier};
 
 /// Why a key was not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -35,4 +35,13 @@ pub enum RepairError {
 pub trait KeyRepair: Send + Sync {
     /// Puts a new version in the place of `failed`.
     async fn replace(&self, name: &SecretName, failed: SecretVersion) -> Result<(), RepairError>;
+
+    /// Makes a first key for a tenant that has none. When it returns `Ok`, pinning gives one.
+    /// Calls for the same tenant and service that overlap make one key.
+    async fn provide(
+        &self,
+        service: &ServiceId,
+        tenant: &TenantId,
+        tier: Tier,
+    ) -> Result<(), RepairError>;
 }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -26,6 +26,8 @@ struct Control(u64);
 impl Control {
     const PINS: u64 = (1 << 48) - 1;
     const REMOVED: u64 = 1 << 48;
+    /// No new pins, whatever the state.
+    const SHUT: u64 = 1 << 49;
     const STATE_SHIFT: u32 = 56;
 
     const fn new(state: VersionState) -> Self {
@@ -42,7 +44,7 @@ impl Control {
     }
 
     const fn with_state(self, state: VersionState) -> Self {
-        Self(self.0 & (Self::PINS | Self::REMOVED) | Self::new(state).0)
+        Self(self.0 & (Self::PINS | Self::REMOVED | Self::SHUT) | Self::new(state).0)
     }
 
     const fn pins(self) -> u64 {
@@ -51,6 +53,10 @@ impl Control {
 
     const fn removed(self) -> bool {
         self.0 & Self::REMOVED != 0
+    }
+
+    const fn shut(self) -> bool {
+        self.0 & Self::SHUT != 0
     }
 }
 
@@ -80,6 +86,12 @@ struct Used {
     value: OnceLock<SecretValue>,
     health: RwLock<KeyHealth>,
     unpinned: Notify,
+    /// When the last lease ends, in microseconds; 0 for none.
+    leased_until: AtomicI64,
+    /// When it was pinned last, in microseconds and not to the second; 0 for never.
+    used_at: AtomicI64,
+    /// When this process saw it retire, in microseconds; 0 when it did not.
+    retired_at: AtomicI64,
 }
 
 impl Version {
@@ -172,13 +184,61 @@ impl Version {
         self.control().pins()
     }
 
+    /// Whether it came at the start of the process, which then knows nothing of its earlier life.
+    pub(crate) fn was_loaded(&self) -> bool {
+        self.closed.is_some()
+    }
+
     /// Moves to the state. A revoked version stays revoked: an older copy of its row that arrives
     /// late must not revive it.
-    pub(crate) fn set_state(&self, state: VersionState) {
+    pub(crate) fn set_state(&self, state: VersionState, now: Timestamp) {
+        if state == VersionState::Retiring && self.state() == VersionState::Active {
+            let retired_at = &self.used().retired_at;
+            retired_at.store(now.as_microsecond(), Ordering::SeqCst);
+        }
         self.update(|control| match control.state() {
             VersionState::Revoked => control,
             _ => control.with_state(state),
         });
+    }
+
+    /// Notes a use, once a second at most: those who use it at once must not wait for each other.
+    pub(crate) fn used_now(&self, now: Timestamp) {
+        let known = &self.used().used_at;
+        let now = now.as_microsecond();
+        if now.saturating_sub(known.load(Ordering::Relaxed)) >= 1_000_000 {
+            known.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When it was used last, to the second.
+    pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
+        time(&self.used.get()?.used_at)
+    }
+
+    /// When this process saw it retire.
+    pub(crate) fn retired_at(&self) -> Option<Timestamp> {
+        time(&self.used.get()?.retired_at)
+    }
+
+    /// From now on it takes no new pins.
+    pub(crate) fn shut(&self) {
+        self.update(|control| Control(control.0 | Control::SHUT));
+    }
+
+    pub(crate) fn is_shut(&self) -> bool {
+        self.control().shut()
+    }
+
+    /// Notes a lease; the latest end stands.
+    pub(crate) fn lease(&self, until: Timestamp) {
+        let known = &self.used().leased_until;
+        known.fetch_max(until.as_microsecond(), Ordering::SeqCst);
+    }
+
+    /// When the last lease ends that this process gave.
+    pub(crate) fn leased_until(&self) -> Option<Timestamp> {
+        time(&self.used.get()?.leased_until)
     }
 
     /// Marks it as removed, which revokes it; whether it had no pins, so that nobody else will
@@ -195,7 +255,8 @@ impl Version {
         let pinned = self
             .control
             .try_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
-                (Control(word).state() == seen).then_some(word + 1)
+                let control = Control(word);
+                (control.state() == seen && !control.shut()).then_some(word + 1)
             });
         pinned.is_ok()
     }
@@ -234,15 +295,18 @@ impl Version {
         health::in_force(known.unwrap_or_default(), now)
     }
 
-    pub(crate) fn report(&self, reported: KeyHealth, now: Timestamp) {
+    /// Takes a report in; whether it is what made the key invalid.
+    pub(crate) fn report(&self, reported: KeyHealth, now: Timestamp) -> bool {
         // Nearly every report says that all is well with a key that was well: readers of a busy key
         // must not be held up by that.
         let known = &self.used().health;
         if reported == KeyHealth::Ok && *known.read() == KeyHealth::Ok {
-            return;
+            return false;
         }
         let mut health = known.write();
-        *health = health::after_report(*health, reported, now);
+        let before = *health;
+        *health = health::after_report(before, reported, now);
+        before != KeyHealth::Invalid && *health == KeyHealth::Invalid
     }
 
     /// Changes the control word; what it was before.
@@ -262,6 +326,13 @@ impl Version {
             }
         }
     }
+}
+
+fn time(micros: &AtomicI64) -> Option<Timestamp> {
+    let micros = micros.load(Ordering::SeqCst);
+    (micros != 0)
+        .then(|| Timestamp::from_microsecond(micros).ok())
+        .flatten()
 }
 
 impl fmt::Debug for Version {

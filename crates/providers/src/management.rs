@@ -170,6 +170,16 @@ impl<T> Step<T> {
 }
 
 impl<T> Ask<T> {
+    /// The request, and what reads its answer.
+    pub fn into_request(
+        self,
+    ) -> (
+        OutboundRequest,
+        impl FnOnce(&Answer<'_>) -> Result<Step<T>, ManagementError> + Send,
+    ) {
+        (self.request, self.read)
+    }
+
     /// Goes on with the answer.
     ///
     /// # Errors

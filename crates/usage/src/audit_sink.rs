@@ -19,6 +19,16 @@ pub enum AuditAction {
     KeyPut,
     /// A key's version was revoked.
     KeyRevoke,
+    /// A key was to be replaced, or was.
+    KeyRotate,
+    /// A key was to be made at its provider.
+    KeyProvision,
+    /// A key was to be ended at its provider.
+    ProviderKeyRevoke,
+    /// A management credential was put.
+    CredentialPut,
+    /// A provider's keys were compared with ours.
+    ProviderSweep,
     /// A tenant was created.
     TenantCreate,
     /// A tenant was changed.

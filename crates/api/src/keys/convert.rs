@@ -34,6 +34,12 @@ pub fn key_version(view: KeyVersionView) -> KeyVersionResponse {
         activated_at: view.activated_at,
         retired_at: view.retired_at,
         revoked_at: view.revoked_at,
+        provider_key_id: view.provider_key_id,
+        provider_expires_at: view.provider_expires_at,
+        pins: view.pins,
+        last_used_at: view.last_used_at,
+        leased_until: view.leased_until,
+        next_rotation_at: view.next_rotation_at,
     }
 }
 

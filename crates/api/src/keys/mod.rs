@@ -29,10 +29,10 @@ use convert::{idempotency_key, key_version};
 pub struct KeyPath {
     /// The AI service.
     #[param(value_type = words::ServiceId, inline)]
-    service: ServiceId,
+    pub service: ServiceId,
     /// The tenant.
     #[param(value_type = words::TenantId, inline)]
-    tenant_id: TenantId,
+    pub tenant_id: TenantId,
 }
 
 /// Which version of whose key for what.
@@ -202,7 +202,8 @@ pub async fn list_key_versions(
 /// Revoke a version of a key
 ///
 /// No new request uses it from now on; calls under way finish, or are cut on every node with
-/// `now=true`. The key at its provider is not touched. Revoking again changes nothing.
+/// `now=true`. A key that was made here is ended at its provider too; one that a person made is
+/// not touched there. Revoking again changes nothing.
 #[utoipa::path(
     delete, path = "/api/keys/{service}/{tenantId}/versions/{version}", tag = "keys",
     params(KeyVersionPath, RevokeKeyVersionParams),

@@ -4,7 +4,7 @@ use diamond_domain::{
     Alarm, AlarmCode, Scope, SecretKind, SecretValue, SecretVersion, ServiceId, TenantId, Tier,
     TraceId, UserId,
 };
-use diamond_keyring::{NoKey, PinnedKey};
+use diamond_keyring::{KeyRepair as _, NoKey, PinnedKey, RepairError};
 use diamond_usage::{AuditAction, AuditOutcome};
 use jiff::Timestamp;
 
@@ -72,9 +72,13 @@ impl App {
                 .filter(|text| text.chars().count() <= PURPOSE_MAX),
             ..AuditSubject::default()
         };
-        match self.permit_lease(ctx, tenant, service, request) {
+        match self.permit_lease(ctx, tenant, service, request).await {
             Ok((key, user)) => {
                 let version = key.version();
+                let expires_at =
+                    lifetime_end(self.parts().clock.now(), self.parts().settings.lease);
+                // While it is pinned: whoever ends the version sees the lease, or the pin.
+                key.lease(expires_at);
                 let granted = AuditSubject {
                     user: Some(user),
                     version: Some(version),
@@ -92,7 +96,7 @@ impl App {
                     kind: key.kind(),
                     version,
                     value: key.value().clone(),
-                    expires_at: lifetime_end(self.parts().clock.now(), self.parts().settings.lease),
+                    expires_at,
                     trace_id: ctx.trace_id,
                 })
             }
@@ -119,8 +123,8 @@ impl App {
         }
     }
 
-    /// Everything that is decided before the key leaves, in memory.
-    fn permit_lease(
+    /// Everything that is decided before the key leaves: in memory, unless a key has to be made.
+    async fn permit_lease(
         &self,
         ctx: &RequestContext,
         tenant: &TenantId,
@@ -146,9 +150,43 @@ impl App {
         access.check_service(service)?;
         access.may_reveal(service)?;
         let (user, _) = access.resolve_user(None, request.user_id, None)?;
-        let key = parts.keyring.pin(service, tenant).map_err(no_key)?;
+        let key = match parts.keyring.pin(service, tenant) {
+            Ok(key) => key,
+            Err(none) => self.make_key(service, tenant, tier, none).await?,
+        };
         parts.witnesses.check(parts.clock.monotonic_nanos())?;
         Ok((key, user))
+    }
+
+    /// A key where there is none, or none that works: made now, if that can be.
+    async fn make_key(
+        &self,
+        service: &ServiceId,
+        tenant: &TenantId,
+        tier: Tier,
+        none: NoKey,
+    ) -> Result<PinnedKey, AppError> {
+        let parts = self.parts();
+        let made = match &none {
+            NoKey::NotConfigured { .. } => parts.rotations.provide(service, tenant, tier).await,
+            NoKey::Invalid { name, version, .. } => parts.rotations.replace(name, *version).await,
+            _ => return Err(no_key(none)),
+        };
+        match made {
+            Ok(()) => parts.keyring.pin(service, tenant).map_err(no_key),
+            Err(RepairError::NotPossible { reason, .. }) => {
+                let said = no_key(none);
+                Err(AppError::not_found(
+                    said.code(),
+                    format!("{said}. None was made: {reason}"),
+                ))
+            }
+            Err(error @ RepairError::Unavailable { .. }) => Err(AppError::unavailable(
+                "key_being_made",
+                "the tenant's key for this service is being made: try again",
+                error,
+            )),
+        }
     }
 
     /// What a reveal leaves behind, without making the caller wait.

@@ -1,12 +1,15 @@
 //! Keys: handed out, put, looked at, revoked.
 
+mod credential;
 mod lease;
 mod put;
 mod revoke;
 mod view;
 
+pub use credential::CredentialView;
 pub use lease::{LeaseRequest, LeasedKey};
 pub use put::PutKey;
+pub(crate) use put::fingerprint;
 pub use revoke::RevokeKeyVersion;
 pub use view::KeyVersionView;
 

@@ -77,6 +77,7 @@ impl App {
             .put(&name, &put.value, precondition, &request_id)
             .await?;
         self.activate(ctx, &name, version, &put, request_id).await?;
+        parts.rotations.supplied(tenant, &name, version).await?;
         self.publish().await?;
         parts.keyring.report(&name, version, health);
         self.key_version(&access, &name, version).await
@@ -236,7 +237,7 @@ const LIMITED_FOR: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long an empty account rests before it is tried again.
 const EXHAUSTED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
 
-fn check_value(value: &SecretValue) -> Result<(), AppError> {
+pub(super) fn check_value(value: &SecretValue) -> Result<(), AppError> {
     let text = value.expose();
     if VALUE_BYTES.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
@@ -278,7 +279,7 @@ fn request_id(ctx: &RequestContext, given: Option<&str>) -> Result<String, AppEr
 
 /// Tells two keys apart for a person without telling either: 48 bits of a hash. Keys are random
 /// and long, so nothing can be guessed from it.
-fn fingerprint(value: &SecretValue) -> String {
+pub(crate) fn fingerprint(value: &SecretValue) -> String {
     let hash = blake3::derive_key("diamond 2026 key fingerprint", value.expose().as_bytes());
     hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }

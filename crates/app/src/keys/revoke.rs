@@ -22,8 +22,8 @@ pub struct RevokeKeyVersion {
 
 impl App {
     /// Ends a version here: no new request uses it, on this node from now on. Calls that already
-    /// use it finish, or are cut on every node when asked for. The key at its provider is not
-    /// touched. Revoking again changes nothing, but cuts what still runs when asked for.
+    /// use it finish, or are cut on every node when asked for. A key that was
+    /// made here is ended at its provider too; one that a person made is not touched there. Revoking again changes nothing, but cuts what still runs when asked for.
     ///
     /// # Errors
     /// Refused without `keys:write`; `version_not_found`; `kind_required` when both kinds have

@@ -1,5 +1,7 @@
 //! Looking at keys: never their values.
 
+use std::time::Duration;
+
 use diamond_admission::TenantAccess;
 use diamond_db::KeyVersionRow;
 use diamond_domain::{
@@ -40,6 +42,18 @@ pub struct KeyVersionView {
     pub revoked_at: Option<Timestamp>,
     /// Whether its value was ever handed out.
     pub revealed: bool,
+    /// What its provider calls it, when it was made here.
+    pub provider_key_id: Option<String>,
+    /// When it ends by itself.
+    pub provider_expires_at: Option<Timestamp>,
+    /// How many calls use it on this node now.
+    pub pins: u64,
+    /// When this node saw it used last, since its start.
+    pub last_used_at: Option<Timestamp>,
+    /// When the last lease ends that this node gave.
+    pub leased_until: Option<Timestamp>,
+    /// When it is replaced at the latest.
+    pub next_rotation_at: Option<Timestamp>,
 }
 
 impl App {
@@ -100,7 +114,21 @@ impl App {
             .keyring
             .health(&row.name, row.version)
             .unwrap_or(KeyHealth::Ok);
+        let keyring = &self.parts().keyring;
+        let pins = keyring.pins(&row.name, row.version);
+        let expires_at = row.at_provider.as_ref().and_then(|there| there.expires_at);
+        let next =
+            self.parts()
+                .rotations
+                .replaced_at(row.name.kind(), row.activated_at, expires_at);
+        let leased_until = keyring.leased_until(&row.name, row.version, Duration::ZERO);
         KeyVersionView {
+            pins: u64::try_from(pins).unwrap_or(u64::MAX),
+            last_used_at: keyring.last_used_at(&row.name, row.version),
+            leased_until: leased_until.filter(|until| *until > self.parts().clock.now()),
+            next_rotation_at: next.filter(|_| row.state == VersionState::Active),
+            provider_expires_at: expires_at,
+            provider_key_id: row.at_provider.map(|there| there.key_id),
             kind: row.name.kind(),
             name: row.name,
             version: row.version,

@@ -10,7 +10,9 @@ pub mod config;
 pub mod costs;
 pub mod incidents;
 pub mod keys;
+pub mod providers;
 pub mod revocations;
+pub mod rotations;
 pub mod seal;
 mod session;
 pub mod tenants;
@@ -37,6 +39,18 @@ pub async fn execute(
         Command::Ai(Ai::KeysPut(arguments)) => keys::put(arguments, session, terminal).await,
         Command::Ai(Ai::KeysList(arguments)) => keys::list(arguments, session, terminal).await,
         Command::Ai(Ai::KeysRevoke(arguments)) => keys::revoke(arguments, session, terminal).await,
+        Command::Ai(Ai::KeysRotate(arguments)) => {
+            rotations::rotate(arguments, session, terminal).await
+        }
+        Command::Ai(Ai::KeysProvision(arguments)) => {
+            rotations::provision(arguments, session, terminal).await
+        }
+        Command::Ai(Ai::RotationsList(arguments)) => {
+            rotations::list(arguments, session, terminal).await
+        }
+        Command::Ai(Ai::RotationShow(arguments)) => {
+            rotations::show(&arguments, session, terminal).await
+        }
         Command::Ai(Ai::CostsAnalyze(arguments)) => {
             costs::analyze(arguments, session, terminal).await
         }
@@ -94,6 +108,12 @@ pub async fn execute(
         Command::Admin(Admin::RestoreStatus) => backups::status(session, terminal).await,
         Command::Admin(Admin::RestoreRelease(arguments)) => {
             backups::release(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::CredentialPut(arguments)) => {
+            providers::put_credential(arguments, session, terminal).await
+        }
+        Command::Admin(Admin::ProviderSweep(arguments)) => {
+            providers::sweep(&arguments, session, terminal).await
         }
         Command::Admin(Admin::AlarmsList(arguments)) => {
             alarms::list(arguments, session, terminal).await

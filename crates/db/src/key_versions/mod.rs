@@ -3,7 +3,8 @@
 mod activation;
 
 use diamond_domain::{
-    Payer, RevocationId, SecretName, SecretVersion, ServiceId, TenantId, TokenId, VersionState,
+    Payer, RevocationId, SecretKind, SecretName, SecretVersion, ServiceId, TenantId, TokenId,
+    VersionState,
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow};
@@ -204,6 +205,76 @@ pub(crate) async fn at_provider(
         .await?;
     let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(rows.into_iter().find(|row| row.name.service() == service))
+}
+
+/// The management credentials of a service that are in use.
+pub(crate) async fn management_credentials(
+    db: &Db,
+    service: &ServiceId,
+) -> Result<Vec<SecretName>, DbError> {
+    let rows = sqlx::query(
+        "SELECT name FROM key_versions
+         WHERE state = 'active' AND name >= $1 AND name < $2 AND name LIKE '%-admin'
+         ORDER BY name",
+    )
+    .bind(format!("ai-{service}-"))
+    // The letter behind the hyphen.
+    .bind(format!("ai-{service}."))
+    .fetch_all(&db.pool)
+    .await?;
+    let names = rows.iter().map(|row| Reading(row).parsed("name"));
+    let names = names.collect::<Result<Vec<SecretName>, _>>()?;
+    let managing = |name: &SecretName| {
+        matches!(
+            name.kind(),
+            SecretKind::PlatformAdmin | SecretKind::TenantAdmin
+        )
+    };
+    Ok(names.into_iter().filter(managing).collect())
+}
+
+/// The dedicated keys of a service that are in use, by name.
+pub(crate) async fn active_of_service(
+    db: &Db,
+    service: &ServiceId,
+    after: Option<(&SecretName, SecretVersion)>,
+    limit: u32,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    let rows = sqlx::query(
+        "SELECT * FROM key_versions
+         WHERE state = 'active' AND name >= $1 AND name < $2 AND (name, version) > ($3, $4)
+           AND name NOT LIKE '%-admin' AND name NOT LIKE '%-customer'
+         ORDER BY name, version LIMIT $5",
+    )
+    .bind(format!("ai-{service}-"))
+    // The letter behind the hyphen.
+    .bind(format!("ai-{service}."))
+    .bind(after.map_or_else(String::new, |(name, _)| name.to_string()))
+    .bind(after.map_or(0, |(_, version)| i64::from(version.get())))
+    .bind(i64::from(limit))
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The versions in use whose keys were made with this management credential.
+pub(crate) async fn made_with(
+    db: &Db,
+    service: &ServiceId,
+    admin: &SecretName,
+) -> Result<Vec<KeyVersionRow>, DbError> {
+    let rows = sqlx::query(
+        "SELECT * FROM key_versions
+         WHERE provider_key_id IS NOT NULL AND provider_admin = $1
+           AND state IN ('active', 'retiring')
+         ORDER BY name, version",
+    )
+    .bind(admin.to_string())
+    .fetch_all(&db.pool)
+    .await?;
+    let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let of_service = |row: &KeyVersionRow| row.name.service() == service;
+    Ok(rows.into_iter().filter(of_service).collect())
 }
 
 /// As [`crate::system::keys_to_rotate`].

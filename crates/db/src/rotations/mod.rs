@@ -226,18 +226,20 @@ pub(crate) async fn page(
     rows.iter().map(row::read).collect()
 }
 
-/// How many repairs of a service began since then.
+/// How many repairs of a service began since then, and before this one.
 pub(crate) async fn count_repairs(
     db: &Db,
     service: &ServiceId,
     since: Timestamp,
+    before: RotationId,
 ) -> Result<u64, DbError> {
     let row = sqlx::query(
         "SELECT COUNT(*) AS found FROM rotations
-         WHERE cause = 'repair' AND service = $1 AND created_at > $2",
+         WHERE cause = 'repair' AND service = $1 AND created_at > $2 AND id < $3",
     )
     .bind(service.as_str())
     .bind(since.as_microsecond())
+    .bind(before.to_string())
     .fetch_one(&db.pool)
     .await?;
     Reading(&row).number("found")

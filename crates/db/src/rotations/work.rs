@@ -59,6 +59,7 @@ pub async fn commit(
         }
         VersionChange::Activate(key) => {
             activation = Some(key_versions::activate_in(changing.connection(), key).await?);
+            end_without_former(changing.connection(), change.row, at).await?;
         }
         VersionChange::GiveUp(name, version) => {
             give_up(changing.connection(), name, version, at).await?;
@@ -70,6 +71,27 @@ pub async fn commit(
     let subject = ChangeSubject::Key(change.row.secret.clone());
     changing.commit(&subject).await?;
     Ok(Some(activation))
+}
+
+/// The version that the rotation would wait for may be gone, or be the newer one: then nobody
+/// would ever end the rotation.
+async fn end_without_former(
+    connection: &mut AnyConnection,
+    row: &RotationRow,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "UPDATE rotations SET state = 'revoked', ended_at = $2
+         WHERE id = $1 AND state = 'draining'
+           AND NOT EXISTS (SELECT 1 FROM key_versions k
+                           WHERE k.name = rotations.secret AND k.version = rotations.former
+                             AND k.state = 'retiring')",
+    )
+    .bind(row.id.to_string())
+    .bind(at.as_microsecond())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn give_up(

@@ -400,6 +400,21 @@ impl KeyRepair for Repair {
         });
         Ok(())
     }
+
+    async fn provide(
+        &self,
+        service: &ServiceId,
+        tenant: &TenantId,
+        _tier: Tier,
+    ) -> Result<(), RepairError> {
+        Err(RepairError::NotPossible {
+            name: SecretName::Dedicated {
+                service: service.clone(),
+                tenant: tenant.clone(),
+            },
+            reason: "test".into(),
+        })
+    }
 }
 
 /// For how long the gateway's tables may be without news.
@@ -491,7 +506,7 @@ impl Rig {
         let (sink, alarms) = (Arc::new(Sink::new()), Arc::new(Alarms::default()));
         let tasks = TaskTracker::new();
         settings.upstreams.insert(service(), base);
-        let gateway = Gateway::new(GatewayParts {
+        let parts = GatewayParts {
             admission: Arc::clone(&admission),
             keyring: Arc::clone(&keyring),
             sink: sink.clone(),
@@ -500,11 +515,10 @@ impl Rig {
             clock: clock.clone(),
             alarms: alarms.clone(),
             refusals: refusals.clone(),
-            repair: repair.clone(),
             tasks: tasks.clone(),
             settings,
-        })
-        .unwrap();
+        };
+        let gateway = Gateway::new(parts, repair.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = tokio::task::JoinSet::new();

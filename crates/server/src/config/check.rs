@@ -126,6 +126,15 @@ pub(super) fn values(config: &Config) -> Vec<String> {
         config.audit.witness_lag_seconds_max,
         1,
     );
+    let rotation = &config.rotation;
+    least("rotation.concurrency", rotation.concurrency as u64, 1);
+    least("rotation.failures_max", u64::from(rotation.failures_max), 1);
+    least("rotation.breaker_max", rotation.breaker_max, 1);
+    least(
+        "rotation.breaker_window_seconds",
+        rotation.breaker_window_seconds,
+        1,
+    );
     least("api.body_bytes_max", config.api.body_bytes_max as u64, 1024);
     least("api.timeout_seconds", config.api.timeout_seconds, 1);
     least(

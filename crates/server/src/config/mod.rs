@@ -10,5 +10,6 @@ pub use reference::reference;
 pub use sections::{
     ApiSection, AuditSection, BudgetsSection, Config, CostsSection, DatabaseSection,
     GatewaySection, JournalSection, LeasesSection, LogFormat, LogSection, OutboundSection,
-    PassphraseFrom, Profile, SecretsSection, ServerSection, ServiceSection, TokensSection, days,
+    PassphraseFrom, Profile, RotationSection, SecretsSection, ServerSection, ServiceSection,
+    TokensSection, days,
 };

@@ -34,6 +34,8 @@ pub struct Config {
     pub outbound: OutboundSection,
     /// `[leases]`
     pub leases: LeasesSection,
+    /// `[rotation]`
+    pub rotation: RotationSection,
     /// `[tokens]`
     pub tokens: TokensSection,
     /// `[costs]`
@@ -215,6 +217,22 @@ pub struct OutboundSection {
 #[expect(missing_docs, reason = "config.default.toml explains every field")]
 pub struct LeasesSection {
     pub max_seconds: u64,
+}
+
+/// `[rotation]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct RotationSection {
+    pub age_days: u32,
+    pub ahead_of_end_hours: u64,
+    pub propagation_seconds: u64,
+    pub drain_deadline_seconds: u64,
+    pub concurrency: usize,
+    pub failures_max: u32,
+    pub breaker_max: u64,
+    pub breaker_window_seconds: u64,
+    pub repair_wait_seconds: u64,
+    pub sweep_hours: u64,
 }
 
 /// `[tokens]`

@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use diamond_admission::Admission;
 use diamond_api::{ApiSettings, ApiState, MetricsHandle};
 use diamond_app::{
-    AlarmRecorder, App, AppParts, FirstStart, Outbound, RefusalRecorder, Snapshot, SnapshotRepair,
-    Witnesses, bootstrap,
+    AlarmRecorder, App, AppParts, FirstStart, Outbound, RefusalRecorder, RotationParts, Rotations,
+    Snapshot, Witnesses, bootstrap,
 };
 use diamond_db::Db;
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, ServiceId, SystemClock};
@@ -32,7 +32,9 @@ use crate::{
     hardening::Hardening,
 };
 pub(crate) use seal::open_secrets;
-use settings::{app_settings, extra_authorities, gateway_settings, witness_settings};
+use settings::{
+    app_settings, extra_authorities, gateway_settings, rotation_settings, witness_settings,
+};
 use stores::{open_catalog, open_database, open_journal, open_witnesses};
 
 /// What the audit chain's key is derived for.
@@ -147,26 +149,38 @@ pub(crate) async fn open(
         clock: Arc::clone(&clock),
         alarms: alarms.clone(),
         refusals: Arc::new(refusals.clone()),
-        repair: Arc::new(SnapshotRepair::new(
-            Arc::clone(&snapshot),
-            Arc::clone(&keyring),
-        )),
         tasks: tasks.clone(),
         settings: gateway_settings(config, addresses.clone(), authorities.clone()),
+    };
+    let rotation_parts = RotationParts {
+        db: db.clone(),
+        secrets: secrets.clone(),
+        keyring: Arc::clone(&keyring),
+        snapshot: Arc::clone(&snapshot),
+        providers: providers.clone(),
+        alarms: Arc::clone(&alarms),
+        audit: audit.clone(),
+        clock: Arc::clone(&clock),
+        tasks: tasks.clone(),
+        installation,
+        node,
+        settings: rotation_settings(config),
     };
     let timeout = Duration::from_secs(config.outbound.timeout_seconds);
     // The clients read the system's authorities, file by file, while the tables are read.
     let clients = tokio::task::spawn_blocking(move || {
-        let gateway = Gateway::new(gateway_parts).context("the gateway cannot be built")?;
         let outbound =
             Outbound::new(addresses, timeout, &authorities).context("no client for providers")?;
-        anyhow::Ok((gateway, outbound))
+        let rotations = Rotations::new(rotation_parts, outbound.clone());
+        let gateway = Gateway::new(gateway_parts, Arc::new(rotations.clone()))
+            .context("the gateway cannot be built")?;
+        anyhow::Ok((gateway, outbound, rotations))
     });
     snapshot
         .catch_up()
         .await
         .context("the control database cannot be read")?;
-    let (gateway, outbound) = clients.await.context("the clients were not built")??;
+    let (gateway, outbound, rotations) = clients.await.context("the clients were not built")??;
     let backups = Archivist {
         db: db.clone(),
         journal: Arc::clone(&journal),
@@ -198,6 +212,7 @@ pub(crate) async fn open(
         outbound,
         alarms: Arc::clone(&alarms),
         snapshot,
+        rotations,
         tasks: tasks.clone(),
         clock: Arc::clone(&clock),
         settings,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context as _;
-use diamond_app::{AppSettings, DefaultBudget, WitnessSettings};
+use diamond_app::{AppSettings, DefaultBudget, RotationSettings, WitnessSettings};
 use diamond_billing::{BasisPoints, Overheads};
 use diamond_domain::ServiceId;
 use diamond_gateway::GatewaySettings;
@@ -27,6 +27,7 @@ pub(super) fn gateway_settings(
         body_silence_timeout: Duration::from_secs(section.body_timeout_seconds),
         answer_timeout: Duration::from_secs(section.response_timeout_seconds),
         silence_timeout: Duration::from_secs(section.idle_timeout_seconds),
+        key_propagation: Duration::from_secs(config.rotation.propagation_seconds),
         region: Some(section.region.clone()).filter(|region| !region.is_empty()),
         ..GatewaySettings::default()
     }
@@ -81,6 +82,25 @@ fn default_budget(section: &BudgetsSection) -> anyhow::Result<Option<DefaultBudg
         period: section.default_period,
         on_unbounded: section.default_on_unbounded,
     }))
+}
+
+pub(super) fn rotation_settings(config: &Config) -> RotationSettings {
+    let section = &config.rotation;
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    let unless_zero = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
+    RotationSettings {
+        age: unless_zero(days(section.age_days)),
+        ahead_of_end: hours(section.ahead_of_end_hours),
+        propagation: Duration::from_secs(section.propagation_seconds),
+        drain_deadline: Duration::from_secs(section.drain_deadline_seconds),
+        concurrency: section.concurrency,
+        failures_max: section.failures_max,
+        breaker_max: section.breaker_max,
+        breaker_window: Duration::from_secs(section.breaker_window_seconds),
+        repair_wait: Duration::from_secs(section.repair_wait_seconds),
+        sweep_every: unless_zero(hours(section.sweep_hours)),
+        lease: Duration::from_secs(config.leases.max_seconds),
+    }
 }
 
 pub(super) const fn witness_settings(section: &AuditSection) -> WitnessSettings {

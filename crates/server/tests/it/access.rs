@@ -41,7 +41,12 @@ impl Case {
 }
 
 /// The case of each route. A route without one fails the test: add it here.
-fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'static str, Case> {
+fn cases(
+    token_id: &str,
+    alarm_id: &str,
+    revocation_id: &str,
+    rotation_id: &str,
+) -> BTreeMap<&'static str, Case> {
     let report = json!({
         "id": "access", "tenantId": "own", "service": "openai", "model": "gpt-4o-mini",
         "quantities": { "input_tokens": 1 },
@@ -137,6 +142,50 @@ fn cases(token_id: &str, alarm_id: &str, revocation_id: &str) -> BTreeMap<&'stat
         (
             "get_revocation",
             case(format!("/api/revocations/{revocation_id}"), None),
+        ),
+        (
+            "rotate_key",
+            case("/api/keys/openai/own/rotate?waitSeconds=0", Some(json!({}))),
+        ),
+        (
+            "provision_key",
+            case(
+                "/api/keys/anthropic/own/provision?waitSeconds=0",
+                Some(json!({})),
+            ),
+        ),
+        (
+            "put_tenant_credential",
+            case(
+                "/api/keys/openai/own/admin",
+                Some(json!({ "apiKey": "sk-admin-access-test", "validate": false })),
+            ),
+        ),
+        (
+            "put_credential",
+            case(
+                "/api/services/openai/credential",
+                Some(json!({ "apiKey": "sk-admin-access-test", "validate": false })),
+            )
+            .operators()
+            .of_caller(),
+        ),
+        (
+            "rotate_all_keys",
+            case("/api/services/openai/rotate", Some(json!({})))
+                .operators()
+                .of_caller(),
+        ),
+        (
+            "sweep_provider",
+            case("/api/services/openai/sweep", None)
+                .operators()
+                .of_caller(),
+        ),
+        ("list_rotations", case("/api/rotations?tenantId=own", None)),
+        (
+            "get_rotation",
+            case(format!("/api/rotations/{rotation_id}"), None),
         ),
         ("report_usage", case("/api/usage", Some(report))),
         (
@@ -267,7 +316,11 @@ async fn every_route_holds_against_everybody() {
         .with(200);
     let revocation_id = revoked["revocation"]["id"].as_str().unwrap().to_owned();
 
-    let mut cases = cases(&token_id, &alarm_id, &revocation_id);
+    let path = "/api/keys/openai/own/rotate?waitSeconds=0";
+    let rotation = world.operate(Method::POST, path, json!({})).await.with(200);
+    let rotation_id = rotation["id"].as_str().unwrap().to_owned();
+
+    let mut cases = cases(&token_id, &alarm_id, &revocation_id, &rotation_id);
     // The routes that end something come last.
     let mut routes: Vec<RouteInfo> = diamond_api::routes();
     routes.sort_by_key(|route| route.operation_id.starts_with("revoke"));

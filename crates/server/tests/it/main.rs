@@ -27,6 +27,7 @@ mod keys;
 mod postgres;
 mod refusals;
 mod revoke;
+mod rotation;
 mod schemathesis;
 mod sdk;
 mod seal;

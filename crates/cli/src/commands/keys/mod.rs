@@ -110,6 +110,12 @@ mod tests {
             activated_at: None,
             retired_at: None,
             revoked_at: None,
+            provider_key_id: None,
+            provider_expires_at: None,
+            pins: 0,
+            last_used_at: None,
+            leased_until: None,
+            next_rotation_at: None,
         };
         insta::assert_snapshot!(versions_table(&[version]), @r"
         SERVICE  KIND       VERSION  STATE   HEALTH                              PAYER     REVEALED  FINGERPRINT  CREATED
