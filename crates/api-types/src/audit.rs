@@ -116,6 +116,32 @@ pub enum VerifyAuditOutcome {
     Rewritten,
 }
 
+/// A node that an answer says nothing about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UncoveredNodeResponse {
+    /// Which.
+    #[schema(value_type = String)]
+    pub node: NodeId,
+    /// When it last said that it serves.
+    #[schema(value_type = words::Timestamp)]
+    pub last_seen_at: Timestamp,
+    /// When it said that it stops, if it has not begun again.
+    #[schema(value_type = Option<words::Timestamp>)]
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// Whose chain an answer speaks of. Each node has its own, which only the node itself can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditCoverageResponse {
+    /// The node that answers.
+    #[schema(value_type = String)]
+    pub node: NodeId,
+    /// The others that have served at some time: ask each of them.
+    pub not_covered: Vec<UncoveredNodeResponse>,
+}
+
 /// The verdict on the whole chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -132,6 +158,8 @@ pub struct VerifyAuditResponse {
     pub ends_at: Option<u64>,
     /// Where the anchor says that it reached, when cut or rewritten.
     pub anchored_at: Option<u64>,
+    /// Whose chain it is, and whose chains were not looked at.
+    pub coverage: AuditCoverageResponse,
 }
 
 /// Checkpoints that somebody kept.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Limit, words};
+use crate::{AuditCoverageResponse, Limit, words};
 
 /// What leaked: a version (`service`, `tenantId`, `version`), a token, or an address.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
@@ -123,6 +123,8 @@ pub struct IncidentUseResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentSummaryResponse {
+    /// Whose audit chain and ledger were read, and whose were not.
+    pub coverage: AuditCoverageResponse,
     /// How many uses are in the audit chain.
     pub audit_entries: u64,
     /// How many calls.

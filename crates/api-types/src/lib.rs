@@ -36,9 +36,10 @@ pub use analytics::{
     UserDistributionResponse,
 };
 pub use audit::{
-    AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse, BeginAuditAnewRequest,
-    EarlierAuditChainResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome,
-    VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
+    AuditCoverageResponse, AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse,
+    BeginAuditAnewRequest, EarlierAuditChainResponse, ListAuditParams, ListAuditResponse,
+    UncoveredNodeResponse, VerifyAuditOutcome, VerifyAuditResponse, VerifyCheckpointsRequest,
+    VerifyCheckpointsResponse,
 };
 pub use budgets::{BudgetResponse, ListBudgetsParams, ListBudgetsResponse, PutBudgetRequest};
 pub use cloud_event::{CLOUD_EVENT_TYPE, CloudEventError, UsageCloudEvent};

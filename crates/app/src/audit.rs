@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use diamond_db::KnownNode;
 use diamond_domain::{
     Checkpoint, InstallationId, NodeId, RequestId, Scope, SecretVersion, ServiceId, TenantId,
     UserId,
@@ -47,6 +48,15 @@ pub struct AuditStatus {
     pub witnesses: Vec<WitnessView>,
     /// The chains that are kept as evidence.
     pub earlier: Vec<EarlierChain>,
+}
+
+/// Whose chain an answer speaks of: each node has its own, which only the node itself can read.
+#[derive(Debug, Clone)]
+pub struct AuditCoverage {
+    /// The node that answers.
+    pub node: NodeId,
+    /// The others that have served at some time.
+    pub not_covered: Vec<KnownNode>,
 }
 
 /// Which checkpoints could be used.
@@ -175,6 +185,18 @@ impl App {
             .admission
             .operator_access(&ctx.caller, Scope::AuditRead)?;
         self.check_chain().await
+    }
+
+    /// Whose chain this node's answers speak of, and whose not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn audit_coverage(&self) -> Result<AuditCoverage, AppError> {
+        let parts = self.parts();
+        Ok(AuditCoverage {
+            node: parts.node,
+            not_covered: diamond_db::system::other_nodes(&parts.db, parts.node).await?,
+        })
     }
 
     /// How the chain and its witnesses stand.

@@ -35,7 +35,7 @@ mod witness;
 
 pub use alarms::AlarmRecorder;
 pub use app::{App, AppParts, AppSettings};
-pub use audit::{AuditStatus, CheckpointVerdict, RefusedRequest};
+pub use audit::{AuditCoverage, AuditStatus, CheckpointVerdict, RefusedRequest};
 pub use backups::{BackupError, BackupStream, Backups};
 pub use bootstrap::{BootstrapError, FirstStart, bootstrap};
 pub use budgets::{BudgetView, DefaultBudget, PutBudget};

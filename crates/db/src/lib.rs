@@ -42,7 +42,7 @@ pub use drains::{DrainRow, RetiringKey};
 pub use dump::{Dump, DumpedRow, DumpedValue, Load, NewRestore};
 pub use error::DbError;
 pub use key_versions::{Activation, AtProvider, KeyVersionRow};
-pub use nodes::NodeRow;
+pub use nodes::{KnownNode, NodeRow};
 pub use provider_revocations::{NewProviderRevocation, ProviderRevocationRow};
 pub use restores::RestoreRow;
 pub use revocations::{Revocation, RevocationAcknowledgement, RevocationTarget};

@@ -23,6 +23,35 @@ pub struct NodeRow {
     pub acknowledged: u64,
 }
 
+/// A node that has served at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNode {
+    /// Which.
+    pub id: NodeId,
+    /// When it last reported.
+    pub last_seen_at: Timestamp,
+    /// When it said that it stops, if it has not begun again.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// Every node but this one that has served at some time, by id.
+pub(crate) async fn others(db: &Db, node: NodeId) -> Result<Vec<KnownNode>, DbError> {
+    let rows =
+        sqlx::query("SELECT id, last_seen_at, stopped_at FROM nodes WHERE id <> $1 ORDER BY id")
+            .bind(node.to_string())
+            .fetch_all(&db.pool)
+            .await?;
+    let read = |row| {
+        let row = Reading(row);
+        Ok(KnownNode {
+            id: row.parsed("id")?,
+            last_seen_at: row.time("last_seen_at")?,
+            stopped_at: row.optional_time("stopped_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
 pub(crate) async fn start(
     db: &Db,
     node: NodeId,

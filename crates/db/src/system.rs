@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::{
     AuditAnchor, BudgetRow, Change, Db, DbError, DrainRow, KeyVersionRow, KeyVersionState,
-    NewProviderRevocation, NodeRow, ProviderRevocationRow, RetiringKey, Revocation,
+    KnownNode, NewProviderRevocation, NodeRow, ProviderRevocationRow, RetiringKey, Revocation,
     RevocationAcknowledgement, RotationRow, SealedTexts, Tenant, TokenRow, alarms, anchors,
     budgets, drains, key_versions, nodes, provider_revocations,
     reading::{Reading, to_number},
@@ -198,6 +198,14 @@ pub async fn stop_node(
     at: Timestamp,
 ) -> Result<(), DbError> {
     nodes::stop(db, node, started_at, at).await
+}
+
+/// Every node but this one that has served at some time, by id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn other_nodes(db: &Db, node: NodeId) -> Result<Vec<KnownNode>, DbError> {
+    nodes::others(db, node).await
 }
 
 /// The nodes that have not said that they stop, by id.

@@ -2,11 +2,12 @@
 
 use axum::Json as Body;
 use diamond_api_types::{
-    AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse, BeginAuditAnewRequest,
-    EarlierAuditChainResponse, ListAuditParams, ListAuditResponse, VerifyAuditOutcome,
-    VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
+    AuditCoverageResponse, AuditEntryResponse, AuditStatusResponse, AuditWitnessResponse,
+    BeginAuditAnewRequest, EarlierAuditChainResponse, ListAuditParams, ListAuditResponse,
+    UncoveredNodeResponse, VerifyAuditOutcome, VerifyAuditResponse, VerifyCheckpointsRequest,
+    VerifyCheckpointsResponse,
 };
-use diamond_app::WitnessView;
+use diamond_app::{AuditCoverage, WitnessView};
 use diamond_domain::SecretVersion;
 use diamond_usage::{AuditAction, AuditEntry, AuditOutcome, AuditQuery, AuditVerdict};
 use http::StatusCode;
@@ -89,12 +90,26 @@ pub async fn verify_audit(
     state: State,
     Context(context): Context,
 ) -> Result<Body<VerifyAuditResponse>, ApiError> {
-    Ok(Body(verdict_response(
-        &state.app.verify_audit(&context).await?,
-    )))
+    let verdict = state.app.verify_audit(&context).await?;
+    let coverage = state.app.audit_coverage().await?;
+    Ok(Body(verdict_response(&verdict, coverage)))
 }
 
-fn verdict_response(verdict: &AuditVerdict) -> VerifyAuditResponse {
+pub(crate) fn coverage_response(coverage: AuditCoverage) -> AuditCoverageResponse {
+    let uncovered = coverage.not_covered.into_iter();
+    AuditCoverageResponse {
+        node: coverage.node,
+        not_covered: uncovered
+            .map(|node| UncoveredNodeResponse {
+                node: node.id,
+                last_seen_at: node.last_seen_at,
+                stopped_at: node.stopped_at,
+            })
+            .collect(),
+    }
+}
+
+fn verdict_response(verdict: &AuditVerdict, coverage: AuditCoverage) -> VerifyAuditResponse {
     let none = VerifyAuditResponse {
         ok: false,
         outcome: VerifyAuditOutcome::Whole,
@@ -102,6 +117,7 @@ fn verdict_response(verdict: &AuditVerdict) -> VerifyAuditResponse {
         broken_at: None,
         ends_at: None,
         anchored_at: None,
+        coverage: coverage_response(coverage),
     };
     match *verdict {
         AuditVerdict::Whole { entries } => VerifyAuditResponse {
@@ -211,7 +227,8 @@ pub async fn verify_audit_checkpoints(
         .app
         .verify_checkpoints(&context, request.checkpoints)
         .await?;
-    let mut verdict = verdict_response(&verdict);
+    let coverage = state.app.audit_coverage().await?;
+    let mut verdict = verdict_response(&verdict, coverage);
     verdict.ok &= checkpoints.own > 0 && checkpoints.foreign == 0;
     Ok(Body(VerifyCheckpointsResponse {
         verdict,

@@ -5,14 +5,14 @@ use diamond_api_types::{
     IncidentParams, IncidentReportResponse, IncidentSource, IncidentSummaryResponse,
     IncidentUseResponse,
 };
-use diamond_app::{IncidentCursor, IncidentSubject, IncidentSummary, IncidentUse};
+use diamond_app::{AuditCoverage, IncidentCursor, IncidentSubject, IncidentSummary, IncidentUse};
 use diamond_domain::{SecretVersion, TimeRange, UsageEvent};
 use diamond_usage::{AuditEntry, AuditOutcome};
 use jiff::Timestamp;
 
 use crate::{
     ApiState,
-    audit::action_text,
+    audit::{action_text, coverage_response},
     errors::ApiError,
     extract::{Context, Query},
 };
@@ -39,19 +39,19 @@ pub async fn report_incident(
     let subject = subject(params)?;
     let summary = match after {
         Some(_) => None,
-        None => Some(
-            state
-                .app
-                .incident_summary(&context, &subject, range)
-                .await?,
-        ),
+        None => {
+            let summary = state.app.incident_summary(&context, &subject, range);
+            let summary = summary.await?;
+            let coverage = state.app.audit_coverage().await?;
+            Some(summary_response(summary, coverage))
+        }
     };
     let page = state
         .app
         .incident_page(&context, &subject, range, after, limit)
         .await?;
     Ok(Body(IncidentReportResponse {
-        summary: summary.map(summary_response),
+        summary,
         items: page.uses.into_iter().map(use_response).collect(),
         next_cursor: page.next.map(|next| match next {
             IncidentCursor::Audit(sequence) => format!("a{sequence}"),
@@ -177,8 +177,9 @@ fn call_response(event: UsageEvent) -> IncidentUseResponse {
     }
 }
 
-fn summary_response(summary: IncidentSummary) -> IncidentSummaryResponse {
+fn summary_response(summary: IncidentSummary, coverage: AuditCoverage) -> IncidentSummaryResponse {
     IncidentSummaryResponse {
+        coverage: coverage_response(coverage),
         audit_entries: summary.audit_entries,
         calls: summary.calls,
         first_seen_at: summary.first_seen_at,

@@ -9,8 +9,8 @@ use std::{
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use clap::Args;
 use diamond_api_types::{
-    AuditEntryResponse, AuditStatusResponse, BeginAuditAnewRequest, Label, VerifyAuditOutcome,
-    VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
+    AuditCoverageResponse, AuditEntryResponse, AuditStatusResponse, BeginAuditAnewRequest, Label,
+    VerifyAuditOutcome, VerifyAuditResponse, VerifyCheckpointsRequest, VerifyCheckpointsResponse,
 };
 use diamond_domain::{Checkpoint, from_hex};
 
@@ -67,6 +67,7 @@ pub async fn verify(
         .post(&["api", "audit", "verify"], &request)
         .await?;
     let told: VerifyCheckpointsResponse = answer.read()?;
+    say_coverage(&told.verdict.coverage, terminal);
     let sentence = if told.verdict.outcome != VerifyAuditOutcome::Whole {
         sentence(&told.verdict)
     } else if told.own_checkpoints == 0 || told.foreign_checkpoints > 0 {
@@ -87,7 +88,23 @@ async fn verify_chain(session: &Session<'_>, terminal: &mut Terminal) -> Result<
         .get(&["api", "audit", "verify"], &())
         .await?;
     let verdict: VerifyAuditResponse = answer.read()?;
+    say_coverage(&verdict.coverage, terminal);
     conclude(verdict.ok, sentence(&verdict), &answer, session, terminal)
+}
+
+/// Says of which node an answer is, and whose chains it says nothing about.
+pub fn say_coverage(coverage: &AuditCoverageResponse, terminal: &mut Terminal) {
+    terminal.message(&format!("answered by the node {}", coverage.node));
+    for other in &coverage.not_covered {
+        let standing = match other.stopped_at {
+            Some(at) => format!("stopped at {at:.0}"),
+            None => format!("last seen at {:.0}", other.last_seen_at),
+        };
+        terminal.message(&format!(
+            "not covered: the node {} ({standing}) has a chain of its own; ask it, too (--url)",
+            other.node
+        ));
+    }
 }
 
 fn conclude(

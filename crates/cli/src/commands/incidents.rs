@@ -9,7 +9,7 @@ use diamond_api_types::{
 use diamond_domain::{ServiceId, TenantId, TokenId};
 use jiff::Timestamp;
 
-use super::{Session, keys::Kind};
+use super::{Session, audit::say_coverage, keys::Kind};
 use crate::{
     Terminal,
     failure::Failure,
@@ -97,6 +97,7 @@ pub async fn report(
             terminal,
             |page: IncidentReportResponse, terminal| {
                 if let Some(summary) = &page.summary {
+                    say_coverage(&summary.coverage, terminal);
                     terminal.data(&summary_text(summary))?;
                 }
                 if page.items.is_empty() {

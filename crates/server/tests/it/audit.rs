@@ -132,3 +132,47 @@ async fn nobody_is_served_when_the_chain_cannot_be_written() {
     let said = world.refuses_to_start();
     assert!(said.contains("audit"), "it says why: {said}");
 }
+
+#[tokio::test]
+async fn a_verdict_and_a_report_say_of_which_node_they_are_and_of_which_not() {
+    let database = diamond_test_support::postgres().await;
+    let url = ("DIAMOND_DATABASE__URL", database.url());
+    let first = World::start_with(&[url]).await;
+    let key = first.data().join("master-key");
+    let key = ("DIAMOND_SECRETS__MASTER_KEY_FILE", key.to_str().unwrap());
+    let second = World::join(&first, &[url, key]).await;
+    let node = async |world: &World| {
+        let path = "/api/audit/status";
+        let status = world.operate(Method::GET, path, Value::Null).await;
+        status.with(200)["node"].clone()
+    };
+    let (one, other) = (node(&first).await, node(&second).await);
+    assert_ne!(one, other);
+    for (world, own, not) in [(&first, &one, &other), (&second, &other, &one)] {
+        // The other one is known as soon as it has reported.
+        let coverage = loop {
+            let coverage = verify(world).await["coverage"].clone();
+            if coverage["notCovered"] != json!([]) {
+                break coverage;
+            }
+        };
+        assert_eq!(&coverage["node"], own);
+        assert_eq!(&coverage["notCovered"][0]["node"], not);
+        let path = "/api/incidents?address=127.0.0.1";
+        let report = world
+            .operate(Method::GET, path, Value::Null)
+            .await
+            .with(200);
+        let told = &report["summary"]["coverage"];
+        assert_eq!(&told["node"], own, "{report}");
+        assert_eq!(&told["notCovered"][0]["node"], not, "{report}");
+    }
+    let said = first
+        .cli(&first.operator)
+        .args(["admin", "audit:verify"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("not covered: the node"), "{said}");
+    assert!(said.contains(other.as_str().unwrap()), "{said}");
+}

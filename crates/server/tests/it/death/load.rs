@@ -137,7 +137,8 @@ impl Shared {
                 json!({ "model": "gpt-4o-mini", "messages": messages }),
                 None,
             ),
-            1 => (
+            // Those who leave do so where there is time for it.
+            1 | 5 => (
                 "responses",
                 json!({ "model": "gpt-4.1", "input": words, "stream": true }),
                 Some("response.completed"),

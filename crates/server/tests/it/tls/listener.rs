@@ -106,7 +106,8 @@ async fn the_command_line_trusts_whom_it_is_told_to() {
 #[tokio::test]
 async fn handshakes_that_never_end_hold_nobody_up() {
     let authority = Authority::new();
-    let world = start(&authority, &[]).await;
+    let seconds = ("DIAMOND_SERVER__HEADER_TIMEOUT_SECONDS", "1");
+    let world = start(&authority, &[seconds]).await;
     let address = world.url.strip_prefix("https://").unwrap();
     let silent: Vec<TcpStream> = (0..400)
         .map(|number| {
@@ -123,7 +124,15 @@ async fn handshakes_that_never_end_hold_nobody_up() {
         .get(format!("{}/healthz", world.url))
         .send();
     assert!(answer.await.unwrap().status().is_success());
-    drop(silent);
+    // Each loses its place.
+    for mut stream in silent {
+        let patience = std::time::Duration::from_secs(60);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        match stream.read(&mut [0]) {
+            Ok(read) => assert_eq!(read, 0),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    }
 }
 
 #[test]
