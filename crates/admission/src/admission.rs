@@ -239,6 +239,14 @@ impl Admission {
         Ok(access)
     }
 
+    /// Whether the caller may ask for what belongs to no tenant.
+    ///
+    /// # Errors
+    /// Refused without the scope.
+    pub fn scope_access(&self, caller: &Caller, scope: Scope) -> Result<(), Refusal> {
+        caller.require(scope)
+    }
+
     /// Whether the caller may do this across tenants.
     pub fn operator_access(
         &self,

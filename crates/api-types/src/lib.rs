@@ -21,6 +21,7 @@ mod revocations;
 mod rotations;
 mod seal;
 mod secret_text;
+mod services;
 mod tenants;
 mod tokens;
 mod usage_events;
@@ -70,6 +71,11 @@ pub use rotations::{
 };
 pub use seal::{DataKeysResponse, RekeyPhase, RekeyResponse, SealStatusResponse};
 pub use secret_text::SecretText;
+pub use services::{
+    CheckServiceRequest, CheckServiceResponse, DeclarationProblemResponse, KeyMinting,
+    ListServicesResponse, ServiceCapabilitiesResponse, ServiceRegionResponse, ServiceResponse,
+    ServiceSource,
+};
 pub use tenants::{
     CreateTenantRequest, ListTenantsResponse, TenantResponse, TenantStatus, UpdateTenantRequest,
     UpdateTenantResponse,

@@ -21,6 +21,7 @@ mod rotations;
 mod router;
 mod routes;
 mod seal;
+mod services;
 mod state;
 mod tenants;
 mod tokens;

@@ -10,7 +10,7 @@ use http::Method;
 
 use crate::{
     ApiState, alarms, analytics, audit, backups, budgets, incidents, keys, operations, revocations,
-    rotations, seal, tenants, tokens, usage,
+    rotations, seal, services, tenants, tokens, usage,
 };
 
 /// A line of the table, as tests and the OpenAPI document see it.
@@ -89,6 +89,8 @@ pub fn routes() -> Vec<RouteInfo> {
     alarms::close_alarm,
     audit::list_audit,
     audit::verify_audit,
+    services::list_services,
+    services::check_service,
     seal::get_seal,
     seal::begin_rekey,
     seal::cancel_rekey,
@@ -189,6 +191,11 @@ pub(crate) fn table() -> Vec<Route> {
             .operators(),
         line(GET, "/api/audit", AuditRead, "list_audit", audit::list_audit),
         line(GET, "/api/audit/verify", AuditRead, "verify_audit", audit::verify_audit).operators(),
+        // The AI services.
+        line(GET, "/api/services", KeysRead, "list_services", services::list_services),
+        line(POST, "/api/services/check", TenantsAdmin, "check_service", services::check_service)
+            .sample(r#"{"file":"sample.toml","text":""}"#)
+            .operators(),
         // The master key. It is above every tenant, so whoever administers those may change it.
         line(GET, "/api/seal", TenantsAdmin, "get_seal", seal::get_seal).operators(),
         line(DELETE, "/api/seal/rekey", TenantsAdmin, "cancel_rekey", seal::cancel_rekey).operators(),

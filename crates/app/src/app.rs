@@ -25,8 +25,8 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Outbound, RefusalRecorder,
-    Rotations, SealFacts, Snapshot, Witnesses,
+    AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Directory, Outbound,
+    RefusalRecorder, Rotations, SealFacts, Snapshot, Witnesses,
 };
 
 /// Figures that an operator may change.
@@ -78,6 +78,8 @@ pub struct AppParts {
     pub catalog: Arc<Catalog>,
     /// What we know of the AI services.
     pub providers: Registry,
+    /// Where each of them comes from.
+    pub directory: Directory,
     /// Sends management requests to them.
     pub outbound: Outbound,
     /// Takes alarms and writes them down.

@@ -26,6 +26,7 @@ mod refusals;
 mod revocations;
 mod rotations;
 mod seal;
+mod services;
 mod snapshot;
 mod tenants;
 mod tokens;
@@ -54,6 +55,7 @@ pub use rotations::{
     RotateAll, RotationParts, RotationSettings, RotationView, Rotations, SweepReport, SweptKey,
 };
 pub use seal::{SealFacts, SealStatus};
+pub use services::{DeclaredFile, Directory, ServiceOrigin, ServiceView, UnusableDeclarations};
 pub use snapshot::Snapshot;
 pub use tenants::{NewTenant, TenantChanges};
 pub use tokens::{NewToken, TokenView};
@@ -63,4 +65,5 @@ pub use witness::{WebhookWitness, WitnessSettings, WitnessView, Witnesses};
 
 pub use diamond_admission::BudgetState;
 pub use diamond_db::{AlarmRow, AlarmState, BudgetRow, RevocationTarget, Tenant, TenantStatus};
+pub use diamond_providers::Minting;
 pub use diamond_secrets::RekeyPhase;

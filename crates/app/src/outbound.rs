@@ -91,6 +91,12 @@ impl Outbound {
         Ok(Self { client, addresses })
     }
 
+    /// Where requests to a service go.
+    #[must_use]
+    pub fn address(&self, service: &ServiceId) -> Option<&str> {
+        self.addresses.get(service).map(String::as_str)
+    }
+
     /// Sends the request and reads the answer to its end.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use crate::{
     commands::{
         alarms, apply, audit, backups, budgets, completion,
         config::{SetProfile, UseProfile},
-        costs, incidents, keys, providers, revocations, rotations, seal, tenants, tokens, usage,
+        costs, incidents, keys, providers, revocations, rotations, seal, services, tenants, tokens,
+        usage,
     },
     config::ConnectionArguments,
     exit,
@@ -118,6 +119,12 @@ pub enum Ai {
     /// List usage events
     #[command(name = "usage:list")]
     UsageList(usage::ListArguments),
+    /// List the AI services: addresses, invoice items, what can be done with their keys
+    #[command(name = "services:list")]
+    ServicesList,
+    /// Say what is wrong with a file that declares a service; exit status 7 when something is
+    #[command(name = "services:check")]
+    ServicesCheck(services::CheckArguments),
 }
 
 /// Tenants, tokens, audit, alarms.
@@ -255,6 +262,8 @@ mod tests {
             "diamond admin revocation:show rev_00000000000000000000000007",
             "diamond ai costs:analyze --tenant=zaxon --period=weekly --output json",
             "diamond ai usage:list --tenant zaxon --limit 10",
+            "diamond ai services:list --output json",
+            "diamond ai services:check acme.toml",
             "diamond admin tenant:create zaxon --tier managed-enterprise --no-reveal",
             "diamond admin tenant:list",
             "diamond admin token:create --tenant zaxon --scope keys:read --scope gateway",

@@ -91,6 +91,16 @@ impl Catalog {
         self.indexed(problems)
     }
 
+    /// This catalog with the rows that a service's declaration brings; `file` names it in problems.
+    ///
+    /// # Errors
+    /// Every bad row, as `FILE, model NUMBER (…)` or by its name; nothing is taken over then.
+    pub fn with_service(mut self, file: &str, toml_text: &str) -> Result<Self, CatalogError> {
+        let mut problems = Vec::new();
+        self.take(toml_text, file, &mut problems);
+        self.indexed(problems)
+    }
+
     /// What a call costs.
     ///
     /// The amount of each meter, without its parts, times the meter's own rate or else that of the

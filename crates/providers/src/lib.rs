@@ -11,6 +11,7 @@
 mod answer;
 mod anthropic;
 mod credential;
+mod declared;
 mod deepgram;
 mod descriptor;
 mod elevenlabs;
@@ -37,6 +38,9 @@ mod wav;
 
 pub use answer::Answer;
 pub use anthropic::Anthropic;
+pub use declared::{
+    Declaration, DeclarationError, DeclarationProblem, DeclaredService, SHIPPED, ShippedFile,
+};
 pub use deepgram::Deepgram;
 pub use descriptor::{Capabilities, Descriptor, Minting, Placement, Region};
 pub use elevenlabs::ElevenLabs;

@@ -26,6 +26,7 @@ mod keys;
 mod limits;
 mod multipart;
 mod openai;
+mod plain;
 mod prices;
 mod quantities;
 mod recorder;

@@ -16,6 +16,7 @@ use crate::{
     elevenlabs::Elevenlabs,
     hume::Hume,
     openai::Openai,
+    plain::Plain,
     request::Request,
     service::Service,
     socket::{Line, Waiting},
@@ -68,7 +69,15 @@ fn company(service: Service) -> Option<&'static dyn Company> {
         Service::Elevenlabs => Some(&Elevenlabs),
         Service::Deepgram => Some(&Deepgram),
         Service::Hume => Some(&Hume),
-        _ => None,
+        Service::Groq => Some(&Plain(Service::Groq)),
+        Service::Mistral => Some(&Plain(Service::Mistral)),
+        Service::Xai => Some(&Plain(Service::Xai)),
+        Service::Cohere => Some(&Plain(Service::Cohere)),
+        Service::Openrouter => Some(&Plain(Service::Openrouter)),
+        Service::Assemblyai => Some(&Plain(Service::Assemblyai)),
+        Service::Cartesia => Some(&Plain(Service::Cartesia)),
+        Service::Gemini => Some(&Plain(Service::Gemini)),
+        Service::Xero | Service::Pagerduty => None,
     }
 }
 

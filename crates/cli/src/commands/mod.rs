@@ -14,6 +14,7 @@ pub mod providers;
 pub mod revocations;
 pub mod rotations;
 pub mod seal;
+pub mod services;
 mod session;
 pub mod tenants;
 pub mod tokens;
@@ -55,6 +56,10 @@ pub async fn execute(
             costs::analyze(arguments, session, terminal).await
         }
         Command::Ai(Ai::UsageList(arguments)) => usage::list(arguments, session, terminal).await,
+        Command::Ai(Ai::ServicesList) => services::list(session, terminal).await,
+        Command::Ai(Ai::ServicesCheck(arguments)) => {
+            services::check(arguments, session, terminal).await
+        }
         Command::Admin(Admin::TenantCreate(arguments)) => {
             tenants::create(arguments, session, terminal).await
         }

@@ -7,7 +7,7 @@ mod describe;
 mod errors;
 mod keys;
 mod manage;
-mod request;
+pub(crate) mod request;
 mod routes;
 mod socket;
 mod stream;

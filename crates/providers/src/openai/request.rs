@@ -121,6 +121,11 @@ pub(super) fn ask_for_usage(route: &Route, facts: &RequestFacts, body: &Bytes) -
     if !has_option || !facts.streams || facts.wants_stream_usage {
         return None;
     }
+    with_usage_asked(body)
+}
+
+/// The body with `stream_options.include_usage` set; `None` where that cannot be done.
+pub(crate) fn with_usage_asked(body: &Bytes) -> Option<Bytes> {
     let scan = JsonScan::of(PATTERNS, body);
     // What is not JSON to the end is the provider's to refuse, as it came.
     let at_end = scan.is_complete();

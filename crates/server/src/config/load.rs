@@ -55,6 +55,7 @@ pub fn load(file: Option<&Path>, overrides: &[(&str, Value)]) -> Result<Config, 
         .extract()
         .map_err(|error| one(format!("the configuration is not TOML: {error}")))?;
     let mut faults = Vec::new();
+    let defaults = with_declared_services(defaults, &merged);
     check::against(&defaults, &mut merged, &mut PathBuf::new(), &mut faults);
     if !faults.is_empty() {
         return Err(ConfigError { faults });
@@ -72,4 +73,30 @@ pub fn load(file: Option<&Path>, overrides: &[(&str, Value)]) -> Result<Config, 
     } else {
         Err(ConfigError { faults })
     }
+}
+
+/// Declared services may have a section too: those that are built in, and with a folder of
+/// declarations any; whether there is such a service is seen when they are read.
+fn with_declared_services(mut defaults: Dict, merged: &Dict) -> Dict {
+    let section = || Value::from(Dict::from([("base_url".to_owned(), Value::from(""))]));
+    let text = |section: &Dict, name: &str| match section.get(name) {
+        Some(Value::String(_, text)) => text.clone(),
+        _ => String::new(),
+    };
+    let own = match (merged.get("declared_services"), merged.get("services")) {
+        (Some(Value::Dict(_, folder)), Some(Value::Dict(_, services)))
+            if !text(folder, "dir").is_empty() =>
+        {
+            services.keys().cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    let shipped = diamond_providers::SHIPPED.iter();
+    let shipped = shipped.filter_map(|(file, _)| file.strip_suffix(".toml"));
+    if let Some(Value::Dict(_, services)) = defaults.get_mut("services") {
+        for name in own.into_iter().chain(shipped.map(str::to_owned)) {
+            services.entry(name).or_insert_with(section);
+        }
+    }
+    defaults
 }

@@ -9,7 +9,7 @@ pub use load::{ConfigError, DEFAULT_FILE, load};
 pub use reference::reference;
 pub use sections::{
     ApiSection, AuditSection, BudgetsSection, Config, CostsSection, DatabaseSection,
-    GatewaySection, JournalSection, LeasesSection, LogFormat, LogSection, OutboundSection,
-    PassphraseFrom, Profile, RotationSection, SecretsSection, ServerSection, ServiceSection,
-    TokensSection, days,
+    DeclaredServicesSection, GatewaySection, JournalSection, LeasesSection, LogFormat, LogSection,
+    OutboundSection, PassphraseFrom, Profile, RotationSection, SecretsSection, ServerSection,
+    ServiceSection, TokensSection, days,
 };

@@ -42,6 +42,8 @@ pub struct Config {
     pub costs: CostsSection,
     /// `[budgets]`
     pub budgets: BudgetsSection,
+    /// `[declared_services]`
+    pub declared_services: DeclaredServicesSection,
     /// `[services.*]`
     pub services: BTreeMap<ServiceId, ServiceSection>,
 }
@@ -259,6 +261,13 @@ pub struct BudgetsSection {
     pub default_period: Period,
     pub default_on_unbounded: OnUnbounded,
     pub reread_seconds: u64,
+}
+
+/// `[declared_services]`
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "config.default.toml explains every field")]
+pub struct DeclaredServicesSection {
+    pub dir: PathBuf,
 }
 
 /// `[services.NAME]`

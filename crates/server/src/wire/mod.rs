@@ -2,6 +2,7 @@
 //! arm in `stores.rs`.
 
 mod seal;
+mod services;
 mod settings;
 mod stores;
 mod volume;
@@ -32,10 +33,11 @@ use crate::{
     hardening::Hardening,
 };
 pub(crate) use seal::open_secrets;
+use services::open_services;
 use settings::{
     app_settings, extra_authorities, gateway_settings, rotation_settings, witness_settings,
 };
-use stores::{open_catalog, open_database, open_journal, open_witnesses};
+use stores::{open_database, open_journal, open_witnesses};
 
 /// What the audit chain's key is derived for.
 const AUDIT_KEY: &str = "audit chain";
@@ -112,8 +114,8 @@ pub(crate) async fn open(
     first_start(config, &db, &*clock, &folder).await?;
     report_recovered(&recovered, &*alarms);
 
-    let catalog = Arc::new(open_catalog(config)?);
-    let providers = diamond_providers::all();
+    let (directory, providers, catalog) = open_services(config)?;
+    let catalog = Arc::new(catalog);
     let usual = providers.iter().filter_map(|(service, provider)| {
         let address = provider.descriptor().base_url()?;
         Some((service.clone(), address.to_owned()))
@@ -209,6 +211,7 @@ pub(crate) async fn open(
         node,
         catalog,
         providers,
+        directory,
         outbound,
         alarms: Arc::clone(&alarms),
         snapshot,

@@ -1,13 +1,12 @@
 //! Opening the stores that the settings choose.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use diamond_app::WebhookWitness;
 use diamond_db::Db;
 use diamond_domain::Clock;
 use diamond_journal::{Disk, JournalOptions};
-use diamond_pricing::Catalog;
 use diamond_secrets::SigningKey;
 use diamond_usage::{RecoveredCalls, UsageJournal, UsageJournalOptions, Witness, WitnessFile};
 use jiff::SignedDuration;
@@ -49,19 +48,6 @@ pub(super) async fn open_database(config: &Config, folder: &Path) -> anyhow::Res
     Db::connect(&url)
         .await
         .context("the control database cannot be opened")
-}
-
-pub(super) fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
-    let catalog = Catalog::embedded().context("the embedded price catalog is broken")?;
-    let path = &config.costs.price_file;
-    if path.as_os_str().is_empty() {
-        return Ok(catalog);
-    }
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("the price file {} cannot be read", path.display()))?;
-    catalog
-        .with_overrides(&text)
-        .with_context(|| format!("the price file {} cannot be used", path.display()))
 }
 
 /// Who keeps checkpoints of the audit chain besides us.

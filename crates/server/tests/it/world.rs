@@ -27,7 +27,21 @@ pub const TENANT_SCOPES: &[&str] = &[
 ];
 
 /// What the simulator plays and the gateway carries.
-const SERVICES: &[&str] = &["openai", "anthropic", "elevenlabs", "deepgram", "hume"];
+const SERVICES: &[&str] = &[
+    "openai",
+    "anthropic",
+    "elevenlabs",
+    "deepgram",
+    "hume",
+    "groq",
+    "mistral",
+    "xai",
+    "cohere",
+    "openrouter",
+    "assemblyai",
+    "cartesia",
+    "gemini",
+];
 
 /// The simulated outside world.
 pub struct Sim {

@@ -13,7 +13,7 @@ mod served;
 pub(crate) use company::{Company, Head};
 pub(crate) use refusal::{REQUEST_ID, Refusal, Trouble, Whose};
 pub(crate) use route::{
-    Access, Route, Verb, delete, get, managed, paid, patch, post, scoped, socket,
+    Access, Route, Verb, delete, get, managed, open, paid, patch, post, scoped, socket,
 };
 pub(crate) use send::answer;
 pub(crate) use served::{Charge, Content, Context, Failure, Served};

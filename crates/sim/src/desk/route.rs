@@ -145,6 +145,14 @@ pub(crate) const fn paid(route: Route) -> Route {
     }
 }
 
+/// A route that asks for no key.
+pub(crate) const fn open(route: Route) -> Route {
+    Route {
+        access: Access::Open,
+        ..route
+    }
+}
+
 /// A route of the administration.
 pub(crate) const fn managed(route: Route) -> Route {
     Route {

@@ -8,6 +8,7 @@ mod deepgram;
 mod elevenlabs;
 mod hume;
 mod openai;
+mod plain;
 
 pub(crate) use deepgram::{SURCHARGES, live_surcharge};
 
@@ -34,6 +35,7 @@ pub(crate) struct Rates {
     /// In micro-dollars an hour.
     pub(crate) audio_hour: u128,
     pub(crate) character: u128,
+    pub(crate) credit: u128,
 }
 
 /// A model with nothing but a name, a kind and rates.
@@ -65,6 +67,7 @@ const NONE: Rates = Rates {
     image_output: 0,
     audio_hour: 0,
     character: 0,
+    credit: 0,
 };
 
 /// What a model is for.
@@ -163,6 +166,14 @@ pub(crate) const fn models(service: Service) -> &'static [Model] {
         Service::Elevenlabs => elevenlabs::MODELS,
         Service::Deepgram => deepgram::MODELS,
         Service::Hume => hume::MODELS,
+        Service::Groq => plain::GROQ,
+        Service::Mistral => plain::MISTRAL,
+        Service::Xai => plain::XAI,
+        Service::Cohere => plain::COHERE,
+        Service::Openrouter => plain::OPENROUTER,
+        Service::Assemblyai => plain::ASSEMBLYAI,
+        Service::Cartesia => plain::CARTESIA,
+        Service::Gemini => plain::GEMINI,
         _ => &[],
     }
 }
@@ -246,7 +257,9 @@ impl Model {
             .filter(|long| quantities.get(Meter::InputTokens) > long.behind);
         let (input_halves, output_halves) =
             long.map_or((2, 2), |long| (long.input_halves, long.output_halves));
-        let parts = (input * input_halves + output * output_halves) * 36 + characters + sound;
+        let credits = amount(Meter::Credits) * rates.credit * 72;
+        let parts =
+            (input * input_halves + output * output_halves) * 36 + characters + credits + sound;
         let (times, over) = match terms.tier {
             Tier::Default | Tier::Standard => None,
             Tier::Flex => self.flex,

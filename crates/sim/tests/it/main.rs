@@ -20,5 +20,6 @@ mod keys;
 mod life;
 mod live;
 mod other;
+mod plain;
 mod responses;
 mod socket;

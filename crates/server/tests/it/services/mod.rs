@@ -1,6 +1,8 @@
 //! The services that are carried beside OpenAI: each plain, streamed, uploaded to, refused, and
 //! held against the simulator's own bill.
 
+mod carried;
+mod declared;
 mod deepgram;
 mod elevenlabs;
 mod hume;
