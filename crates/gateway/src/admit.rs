@@ -102,7 +102,12 @@ pub(crate) async fn admit(
         .as_deref()
         .and_then(|user| user.parse().ok());
     let (user, user_source) = access.resolve_user(labels.user, None, provided)?;
-    let estimate = inner.most(provider.as_ref(), &route, &inbound.facts, arrival.at);
+    let estimate = if conversation.is_some() {
+        // Nobody knows how long it will last: more is set aside as it goes on.
+        Some(socket::SLICE)
+    } else {
+        inner.most(provider.as_ref(), &route, &inbound.facts, arrival.at)
+    };
     let mut headers = parts.headers;
     headers::clean_request(&mut headers);
     headers::limit_encodings(&mut headers, inbound.usage_injected);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use diamond_admission::{ReserveRequest, TenantAccess};
+use diamond_admission::TenantAccess;
 use diamond_domain::{CallOutcome, Money, Tier};
 use diamond_keyring::{NoKey, PinnedKey};
 use diamond_providers::{Answer, AnswerKind, Fault, KeyVerdict};
@@ -52,17 +52,9 @@ pub(crate) async fn carry(
     let mut former: Option<PinnedKey> = None;
     let mut replaced = false;
     loop {
-        let reservation = inner.admission.reserve(
-            &prepared.access,
-            ReserveRequest {
-                service: context.provider.service(),
-                model: &context.model,
-                user: &context.user,
-                token: context.token,
-                at: context.began,
-                estimate: prepared.estimate,
-            },
-        )?;
+        let reservation = inner
+            .admission
+            .reserve(&prepared.access, context.reserve_request(prepared.estimate))?;
         let key = match former.take() {
             Some(former) => former,
             None => pin(inner, context, prepared.access.policy().tier).await?,

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use diamond_admission::{CallMark, CallSubject, CutReason, Reservation, RunningCall};
+use diamond_admission::{
+    CallMark, CallSubject, CutReason, Reservation, ReserveRequest, RunningCall,
+};
 use diamond_domain::{
     CallOutcome, EventId, EventKind, EventSource, Meter, Money, OpenedCall, OperationId, Payer,
     Quantities, RequestId, Tags, TenantId, TokenId, TraceId, UsageEvent, UserId, UserSource,
@@ -281,6 +283,29 @@ impl CallContext {
         OperationId::from_bits(self.request_id.to_bits())
     }
 
+    /// Where its price is looked for.
+    pub(crate) fn priceable(&self) -> Priceable<'_> {
+        Priceable {
+            tenant: &self.tenant,
+            service: self.provider.service(),
+            route: &self.route,
+            asked_model: &self.model,
+            at: self.began,
+        }
+    }
+
+    /// A request to the budgets to set this much aside for it.
+    pub(crate) fn reserve_request(&self, estimate: Option<Money>) -> ReserveRequest<'_> {
+        ReserveRequest {
+            service: self.provider.service(),
+            model: &self.model,
+            user: &self.user,
+            token: self.token,
+            at: self.began,
+            estimate,
+        }
+    }
+
     /// What is known of the request by now.
     pub(crate) fn facts_now(&self) -> RequestFacts {
         match &self.form {
@@ -314,14 +339,7 @@ impl Open {
         let cost = if outcome == CallOutcome::Failed {
             Cost::nothing("not-billed")
         } else {
-            let call = Priceable {
-                tenant: &context.tenant,
-                service: context.provider.service(),
-                route: &context.route,
-                asked_model: &context.model,
-                at: context.began,
-            };
-            inner.cost_of(&call, &reading)
+            inner.cost_of(&context.priceable(), &reading)
         };
         let now = inner.clock.monotonic_nanos();
         let since = |nanos: u64| Duration::from_nanos(nanos.saturating_sub(context.began_nanos));

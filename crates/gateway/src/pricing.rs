@@ -94,6 +94,16 @@ impl Inner {
         }
     }
 
+    /// What a call under way has cost by now, as far as that can be told: nobody is alarmed yet.
+    pub(crate) fn cost_so_far(&self, call: &Priceable<'_>, reading: &Reading) -> Money {
+        match reading.basis {
+            ReadingBasis::Free | ReadingBasis::Unknown => Money::ZERO,
+            _ => self
+                .price_all(call, reading)
+                .map_or(Money::ZERO, |priced| priced.cost),
+        }
+    }
+
     /// The price of the call and of what other models did within it.
     fn price_all(&self, call: &Priceable<'_>, reading: &Reading) -> Result<Priced, Unpriced> {
         let model = reading.model.as_deref().unwrap_or(call.asked_model);

@@ -32,7 +32,8 @@ pub trait SocketMeter: Send {
     /// What the provider says.
     fn received(&mut self, message: SocketMessage<'_>);
 
-    /// What the conversation used.
+    /// What the conversation used: asked at its end, and before, as often as somebody wants to
+    /// know what it costs by now.
     fn reading(&mut self, end: &SocketEnd) -> Reading;
 }
 

@@ -3,8 +3,8 @@
 //! A conversation is one call: its `opened` record stands before the handshake is forwarded, its
 //! closing record is durable before the provider's close frame leaves. It ends when either party
 //! ends it, when neither has said anything for
-//! [`GatewaySettings::silence_timeout`](crate::GatewaySettings::silence_timeout), or when what it
-//! uses is revoked. Extensions are not agreed on, so that frames can be read.
+//! [`GatewaySettings::silence_timeout`](crate::GatewaySettings::silence_timeout), when what it uses
+//! is revoked, or when a budget has no room for more of it: money is set aside slice by slice. Extensions are not agreed on, so that frames can be read.
 
 mod frames;
 mod session;
@@ -20,6 +20,7 @@ use http::{
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio::runtime::Handle;
 
+pub(crate) use self::session::SLICE;
 use self::session::Session;
 use crate::{
     answer,

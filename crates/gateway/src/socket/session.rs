@@ -2,8 +2,8 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use diamond_admission::CutReason;
-use diamond_domain::CallOutcome;
+use diamond_admission::{CutReason, Reservation};
+use diamond_domain::{CallOutcome, Money};
 use diamond_providers::{SocketEnd, SocketMessage, SocketMeter};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -30,6 +30,10 @@ const AGAINST_POLICY: u16 = 1008;
 /// The close code of an end that a failure makes.
 const FAILED: u16 = 1011;
 
+/// What is set aside for a conversation beyond what it has cost so far. How long it will last is
+/// known to nobody, so that it is paid in slices like this.
+pub(crate) const SLICE: Money = Money::from_nanos(10_000_000);
+
 /// What is read of a conversation.
 struct Ears {
     meter: Box<dyn SocketMeter>,
@@ -40,6 +44,9 @@ struct Ears {
     response_bytes: u64,
     /// Whether the caller has got only part of a frame.
     writing: bool,
+    /// All that is set aside, and what of it was set aside since the beginning.
+    set_aside: Money,
+    slices: Vec<Reservation>,
 }
 
 /// A conversation under way. Dropped, it is written down with what is known.
@@ -62,6 +69,8 @@ enum Ended {
     Silent,
     /// What it uses was revoked.
     Cut(CutReason),
+    /// A budget has no room for more of it.
+    Spent,
 }
 
 type Reading = ReadHalf<TokioIo<Upgraded>>;
@@ -83,6 +92,8 @@ impl Session {
                 heard: Instant::now(),
                 response_bytes: 0,
                 writing: false,
+                set_aside: SLICE,
+                slices: Vec::new(),
             }),
         }
     }
@@ -125,35 +136,38 @@ impl Session {
             return Ended::Broken;
         };
         let listening = async {
-            self.caller_speaks(up.0, up.1).await;
-            if !self.ears.lock().caller.is_closed() {
-                return;
+            let ended = self.caller_speaks(up.0, up.1).await;
+            if self.ears.lock().caller.is_closed() {
+                // It has said that it goes; the provider's last words come yet.
+                tokio::time::sleep(CLOSE_PATIENCE).await;
             }
-            // It has said that it goes; the provider's last words come yet.
-            tokio::time::sleep(CLOSE_PATIENCE).await;
+            ended
         };
         tokio::select! {
             biased;
             reason = call.cut() => Ended::Cut(reason),
             ended = self.provider_speaks(down.0, down.1) => ended,
-            () = listening => Ended::ByCaller,
+            ended = listening => ended,
             () = self.silence() => Ended::Silent,
         }
     }
 
     /// Hands on what the caller says until it says nothing more.
-    async fn caller_speaks(&self, from: &mut Reading, to: &mut Writing) {
+    async fn caller_speaks(&self, from: &mut Reading, to: &mut Writing) -> Ended {
         let mut bytes = vec![0; READ_BYTES];
         loop {
             let Ok(count @ 1..) = from.read(&mut bytes).await else {
-                return;
+                return Ended::ByCaller;
             };
             self.hear(|ears| {
                 let Ears { meter, caller, .. } = ears;
                 caller.push(&bytes[..count], |heard| meter.sent(message(&heard)));
             });
+            if !self.is_paid_for() {
+                return Ended::Spent;
+            }
             if write(to, &bytes[..count]).await.is_err() {
-                return;
+                return Ended::ByCaller;
             }
         }
     }
@@ -178,6 +192,9 @@ impl Session {
                 return Ended::ByCaller;
             }
             self.ears.lock().writing = false;
+            if close_at.is_none() && !self.is_paid_for() {
+                return Ended::Spent;
+            }
             if let Some(close_at) = close_at {
                 let last = bytes[close_at..count].to_vec();
                 return Ended::ByProvider(self.last_words(last, from).await);
@@ -199,6 +216,26 @@ impl Session {
         };
         let _ = timeout(CLOSE_PATIENCE, rest).await;
         last
+    }
+
+    /// Whether what it costs by now, and a slice more, is set aside; sets more aside where it is
+    /// not. What was said since this was last asked is all that can pass a limit.
+    fn is_paid_for(&self) -> bool {
+        let mut ears = self.ears.lock();
+        let reading = ears.reading(false, &self.context, &self.inner);
+        let cost = self.inner.cost_so_far(&self.context.priceable(), &reading);
+        while cost > ears.set_aside {
+            let request = self
+                .context
+                .reserve_request(Some(SLICE.max(cost - ears.set_aside)));
+            let budgets = self.inner.admission.budgets();
+            let Ok(slice) = budgets.reserve(&self.context.tenant, request) else {
+                return false;
+            };
+            ears.set_aside = ears.set_aside + slice.amount();
+            ears.slices.push(slice);
+        }
+        true
     }
 
     fn hear<T>(&self, hear: impl FnOnce(&mut Ears) -> T) -> T {
@@ -242,7 +279,10 @@ impl Session {
             let between = !ears.writing && ears.provider.is_between_frames();
             (call.close(reading, outcome), between)
         };
-        if closing.await.is_err() {
+        let written = closing.await;
+        // What it has cost is booked by now.
+        self.ears.lock().slices.clear();
+        if written.is_err() {
             return None;
         }
         let told = |code, reason| between_frames.then(|| frames::close(code, reason));
@@ -251,6 +291,7 @@ impl Session {
             Ended::ByCaller => None,
             Ended::Broken => told(FAILED, "the provider broke off"),
             Ended::Silent => told(AGAINST_POLICY, "nothing was said for too long"),
+            Ended::Spent => told(AGAINST_POLICY, "a budget has no room for more"),
             Ended::Cut(CutReason::Stopping) => told(FAILED, "the server is stopping"),
             Ended::Cut(_) => told(
                 AGAINST_POLICY,

@@ -51,13 +51,13 @@ fn usual_model(route: &Route) -> Option<&'static str> {
     }
 }
 
-/// The most that a call can use: its text is counted; how long sound is says only the answer.
+/// The most that a call can use, nothing when that cannot be told: its text is counted; how long sound is says only the answer.
 pub(super) fn ceiling(route: &Route, facts: &RequestFacts) -> Quantities {
-    let quantities = Quantities::new().with(Meter::Requests, 1);
-    if route.metering != Metering::Usage {
-        return quantities;
+    let quantities = Quantities::new();
+    match (route.metering, facts.characters) {
+        (Metering::Usage, Some(characters)) => quantities.with(Meter::Characters, characters),
+        _ => quantities,
     }
-    quantities.with(Meter::Characters, facts.characters.unwrap_or(0))
 }
 
 #[cfg(test)]

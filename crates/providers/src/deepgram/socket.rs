@@ -130,7 +130,7 @@ impl SocketMeter for Hearing {
         Reading {
             service_tier: Some(STREAMING.to_owned()),
             failed_inside: self.failed,
-            provider_usage: self.verbatim.take(),
+            provider_usage: self.verbatim.clone(),
             ..socket::reading(&self.facts, quantities, basis, partial)
         }
     }

@@ -102,17 +102,19 @@ pub(super) fn usual_model(route: &Route) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// The most that a call can use: its text is counted; sound only where its length is known.
+/// The most that a call can use, nothing when that cannot be told: its text is counted; sound only where its length is known.
 pub(super) fn ceiling(route: &Route, facts: &RequestFacts) -> Quantities {
-    let mut quantities = Quantities::new().with(Meter::Requests, 1);
-    if matches!(route.metering, Metering::Usage | Metering::Measured) {
-        quantities.set(Meter::Characters, facts.characters.unwrap_or(0));
-        if route.operation == "speech_to_text" {
-            let heard = facts.audio_milliseconds.unwrap_or(0);
-            quantities.set(Meter::AudioMilliseconds, heard);
-        }
+    let quantities = Quantities::new();
+    if !matches!(route.metering, Metering::Usage | Metering::Measured) {
+        return quantities;
     }
-    quantities
+    match (facts.characters, facts.audio_milliseconds) {
+        (Some(characters), _) => quantities.with(Meter::Characters, characters),
+        (None, Some(heard)) if route.operation == "speech_to_text" => {
+            quantities.with(Meter::AudioMilliseconds, heard)
+        }
+        _ => quantities,
+    }
 }
 
 #[cfg(test)]

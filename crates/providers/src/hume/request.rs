@@ -56,16 +56,16 @@ pub(super) fn model_of(route: &Route) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// The most that a call can use: its text is counted; sound only where its length is known.
+/// The most that a call can use, nothing when that cannot be told: its text is counted; sound only where its length is known.
 pub(super) fn ceiling(route: &Route, facts: &RequestFacts) -> Quantities {
-    let quantities = Quantities::new().with(Meter::Requests, 1);
-    match (route.metering, route.operation) {
-        (Metering::Measured, _) => {
-            quantities.with(Meter::Characters, facts.characters.unwrap_or(0))
+    let quantities = Quantities::new();
+    let heard = facts.audio_milliseconds.map(super::usage::billed);
+    match (route.metering, route.operation, facts.characters, heard) {
+        (Metering::Measured, _, Some(characters), _) => {
+            quantities.with(Meter::Characters, characters)
         }
-        (Metering::Usage, "expression.audio") => {
-            let heard = facts.audio_milliseconds.map(super::usage::billed);
-            quantities.with(Meter::AudioMilliseconds, heard.unwrap_or(0))
+        (Metering::Usage, "expression.audio", _, Some(heard)) => {
+            quantities.with(Meter::AudioMilliseconds, heard)
         }
         _ => quantities,
     }

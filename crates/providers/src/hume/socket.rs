@@ -64,7 +64,7 @@ impl SocketMeter for Measuring {
 
     fn reading(&mut self, end: &SocketEnd) -> Reading {
         let one = Quantities::new().with(Meter::Requests, 1);
-        let (quantities, basis) = match self.stated.quantities.take() {
+        let (quantities, basis) = match self.stated.quantities.clone() {
             Some(quantities) => (quantities, ReadingBasis::Reported),
             None if self.heard => (one, ReadingBasis::Unknown),
             None => (one, ReadingBasis::Free),
@@ -72,7 +72,7 @@ impl SocketMeter for Measuring {
         let partial = !end.regular && basis == ReadingBasis::Unknown;
         Reading {
             failed_inside: self.failed,
-            provider_usage: self.stated.verbatim.take(),
+            provider_usage: self.stated.verbatim.clone(),
             ..socket::reading(&self.facts, quantities, basis, partial)
         }
     }

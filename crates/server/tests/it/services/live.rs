@@ -365,3 +365,46 @@ async fn a_conversation_keeps_its_place_among_the_connections() {
         third.await.must_be_open();
     }
 }
+
+#[tokio::test]
+async fn a_conversation_ends_when_a_budget_has_no_room_for_more_of_it() {
+    let tenant = deepgram().await;
+    let limit = json!({ "limitUsd": "0.05" });
+    let put = tenant
+        .world
+        .operate(Method::PUT, "/api/budgets/zaxon/default", limit)
+        .await;
+    assert!(put.status.is_success(), "{}", put.json);
+    let mut socket = open(&tenant, LISTEN).await.must_be_open();
+    // Ten seconds at a time, 0.0008 dollars: an hour would be 0.288.
+    let mut sent = 0;
+    let ended = loop {
+        socket.send_bytes(&vec![0; 320_000]).await;
+        sent += 1;
+        let heard = (0..10).map(|_| ());
+        let mut ended = None;
+        for () in heard {
+            match socket.next().await {
+                Heard::Json(_) => {}
+                other => {
+                    ended = Some(other);
+                    break;
+                }
+            }
+        }
+        if let Some(ended) = ended {
+            break ended;
+        }
+        assert!(sent < 400, "it goes on");
+    };
+    assert_eq!(ended, Heard::Close(1008));
+    let event = tenant.first_event().await;
+    assert_eq!(event["outcome"], "interrupted", "{event}");
+    let cost = nanos(&event["costUsd"]);
+    let limit = dollars("0.05");
+    // Nothing passes the limit but what came between two looks, and most of it could be used.
+    assert!(cost <= limit + dollars("0.001"), "{cost}");
+    assert!(cost > limit / 2, "{cost}");
+    let refused = open(&tenant, LISTEN).await.refused();
+    assert_eq!(refused.1["err_code"], "budget_exceeded", "{}", refused.1);
+}
