@@ -71,6 +71,7 @@ setup-test:
 	@scripts/setup-venv.sh
 	@scripts/setup-venv.sh schemathesis
 	@scripts/setup-node.sh
+	@scripts/setup-venv.sh openbao
 
 programs:
 	$(CARGO) build --locked $(PROGRAMS)

@@ -4,6 +4,7 @@
 #
 #   scripts/setup-venv.sh                 target/venv, of the SDK tests and the tour (tests/sdk)
 #   scripts/setup-venv.sh schemathesis    target/venv-schemathesis (tests/schemathesis)
+#   scripts/setup-venv.sh openbao         target/venv-openbao (tests/openbao)
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -78,6 +78,48 @@ const fn yes() -> bool {
     true
 }
 
+/// A key to look at before it is supplied.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckKeyRequest {
+    /// The key itself: one line of visible ASCII.
+    #[schema(value_type = String, min_length = 8, max_length = 1024, pattern = "^[!-~]+$")]
+    pub api_key: SecretText,
+    /// Whose key it would be: the platform's for the tenant, or the customer's own.
+    #[schema(value_type = words::TenantKeyKind)]
+    pub kind: SecretKind,
+    /// Whether to ask the provider if it knows the key.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub validate: bool,
+}
+
+/// What supplying a key would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckedKey {
+    /// There is none yet.
+    Absent,
+    /// Nothing: the active version is this key.
+    Same,
+    /// Another key is active.
+    Other,
+}
+
+/// A key that would be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckKeyResponse {
+    /// What supplying it would change.
+    pub state: CheckedKey,
+    /// The newest version that there is; `null` for none.
+    #[schema(value_type = Option<words::SecretVersion>)]
+    pub newest_version: Option<u32>,
+    /// Other tenants that have the same key; `null` for whoever is no operator.
+    #[schema(value_type = Option<Vec<words::TenantId>>)]
+    pub shared_with: Option<Vec<TenantId>>,
+}
+
 /// A version of a key; never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -51,8 +51,9 @@ pub use incidents::{
     IncidentUseResponse,
 };
 pub use keys::{
-    KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
-    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, RevokeKeyVersionResponse,
+    CheckKeyRequest, CheckKeyResponse, CheckedKey, KeyVersionResponse, LeaseKeyRequest,
+    LeaseKeyResponse, ListKeyVersionsResponse, ListKeysResponse, PutKeyRequest,
+    RevokeKeyVersionParams, RevokeKeyVersionResponse,
 };
 pub use label::{Label, LabelError};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, Limit, LimitError, PageParams};

@@ -53,6 +53,7 @@ pub fn routes() -> Vec<RouteInfo> {
     keys::lease_key,
     keys::put_customer_key,
     keys::put_dedicated_key,
+    keys::check_key,
     keys::list_key_versions,
     keys::revoke_key_version,
     keys::list_keys,
@@ -130,6 +131,8 @@ pub(crate) fn table() -> Vec<Route> {
             .sample(KEY),
         line(PUT, "/api/keys/{service}/{tenantId}/dedicated", KeysWrite, "put_dedicated_key", keys::put_dedicated_key)
             .sample(KEY),
+        line(POST, "/api/keys/{service}/{tenantId}/check", KeysWrite, "check_key", keys::check_key)
+            .sample(r#"{"apiKey":"sk-sample-0001","kind":"dedicated","validate":false}"#),
         line(GET, "/api/keys/{service}/{tenantId}/versions", KeysRead, "list_key_versions", keys::list_key_versions),
         line(DELETE, "/api/keys/{service}/{tenantId}/versions/{version}", KeysWrite, "revoke_key_version", keys::revoke_key_version),
         line(GET, "/api/tenants/{tenantId}/keys", KeysRead, "list_keys", keys::list_keys),
@@ -282,6 +285,7 @@ fn action(operation_id: &str) -> AuditAction {
     match operation_id {
         "lease_key" => AuditAction::KeyReveal,
         "put_customer_key" | "put_dedicated_key" => AuditAction::KeyPut,
+        "check_key" => AuditAction::KeyCheck,
         "revoke_key_version" => AuditAction::KeyRevoke,
         "rotate_key" | "rotate_all_keys" => AuditAction::KeyRotate,
         "provision_key" => AuditAction::KeyProvision,

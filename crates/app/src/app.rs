@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Directory, Outbound,
+    AlarmRecorder, AppError, Backups, DatabaseWatch, DefaultBudget, Directory, KeyTagger, Outbound,
     RefusalRecorder, Rotations, SealFacts, Snapshot, Witnesses,
 };
 
@@ -52,6 +52,8 @@ pub struct AppParts {
     pub db: Db,
     /// Values of keys.
     pub secrets: Arc<dyn SecretStore>,
+    /// Finds the same value under two names.
+    pub key_tagger: KeyTagger,
     /// The master key above them.
     pub custody: Arc<dyn Custody>,
     /// What the wiring knows of the master key's surroundings.

@@ -29,6 +29,9 @@ const LAST_USE_EVERY: Duration = Duration::from_secs(10);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How often a node looks whether the master key is being changed.
 const SEAL_EVERY: Duration = Duration::from_secs(2);
+/// How often keys are looked for that were stored without a tag: by an older release, or by a
+/// process that died behind the key itself.
+const TAG_EVERY: Duration = Duration::from_secs(60);
 /// How soon a database that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,7 @@ impl App {
         tasks.spawn(settle(self.clone(), stop.clone()));
         tasks.spawn(keep_seal(self.clone(), stop.clone()));
         tasks.spawn(keep_budgets(self.clone(), stop.clone()));
+        tasks.spawn(keep_key_tags(self.clone(), stop.clone()));
         let rotations = &self.parts().rotations;
         tasks.spawn(rotations.clone().work(stop.clone()));
         tasks.spawn(rotations.clone().watch_drains(stop.clone()));
@@ -336,6 +340,17 @@ async fn keep_budgets(app: App, stop: CancellationToken) {
             return Ok(());
         }
         app.follow_budgets().await
+    })
+    .await;
+}
+
+/// Tags keys that were stored without one, batch after batch, while requests run in between.
+async fn keep_key_tags(app: App, stop: CancellationToken) {
+    every(TAG_EVERY, stop.clone(), "keep_key_tags", || async {
+        while !stop.is_cancelled() && app.tag_stored_keys().await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     })
     .await;
 }

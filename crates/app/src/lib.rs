@@ -45,7 +45,10 @@ pub use database_watch::DatabaseWatch;
 pub use error::{AppError, AppErrorKind};
 pub use health::{Check, Readiness};
 pub use incident::{IncidentCursor, IncidentPage, IncidentSubject, IncidentSummary, IncidentUse};
-pub use keys::{CredentialView, KeyVersionView, LeaseRequest, LeasedKey, PutKey, RevokeKeyVersion};
+pub use keys::{
+    CheckKey, CheckedKey, CredentialView, KeyCheck, KeyTagger, KeyVersionView, LeaseRequest,
+    LeasedKey, PutKey, RevokeKeyVersion,
+};
 pub use outbound::{Outbound, OutboundError};
 pub use page::Page;
 pub use quarantine::{Comparison, RecentChange, Released, RestoreStatus};

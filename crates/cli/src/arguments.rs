@@ -95,6 +95,9 @@ pub enum Ai {
     /// Supply a key for a tenant; its value is read from standard input
     #[command(name = "keys:put")]
     KeysPut(keys::PutArguments),
+    /// Take keys over from a table, a file of variables, or a Vault or OpenBao
+    #[command(name = "keys:import")]
+    KeysImport(keys::ImportArguments),
     /// List a tenant's keys and their versions; never a value
     #[command(name = "keys:list")]
     KeysList(keys::ListArguments),

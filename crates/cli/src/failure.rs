@@ -45,6 +45,18 @@ pub enum Failure {
     /// The command worked, and what it checked does not hold.
     #[error("{0}")]
     CheckFailed(String),
+    /// Somebody else's server answered, but not as it should.
+    #[error("{message}")]
+    Foreign {
+        /// Who, and how.
+        message: String,
+    },
+    /// Somebody else's server does not permit it.
+    #[error("{message}")]
+    VaultForbidden {
+        /// What.
+        message: String,
+    },
     /// Some rows of many failed; each has said why.
     #[error("{message}")]
     Rows {
@@ -83,11 +95,22 @@ impl Failure {
         match self {
             Self::Input { .. } => ExitStatus::InvalidInput,
             Self::Refused { status, .. } => ExitStatus::of_http(*status),
-            Self::Strange { .. } | Self::Io(_) => ExitStatus::ServerFault,
+            Self::Strange { .. } | Self::Foreign { .. } | Self::Io(_) => ExitStatus::ServerFault,
+            Self::VaultForbidden { .. } => ExitStatus::NotPermitted,
             Self::Unreachable { .. } => ExitStatus::Unreachable,
             Self::CheckFailed(_) => ExitStatus::CheckFailed,
             Self::Rows { status, .. } => *status,
             Self::Conflict(_) => ExitStatus::Conflict,
+        }
+    }
+
+    /// Whether whatever comes next would fail in the same way: without a server, or a right to
+    /// ask it.
+    pub const fn ends_everything(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Strange { .. } | Self::Io(_) => true,
+            Self::Refused { status, .. } => *status == 401,
+            _ => false,
         }
     }
 
@@ -99,6 +122,8 @@ impl Failure {
             Self::Strange { .. } => "strange_answer".to_owned(),
             Self::Unreachable { .. } => "unreachable".to_owned(),
             Self::CheckFailed(_) => "check_failed".to_owned(),
+            Self::Foreign { .. } => "foreign_answer".to_owned(),
+            Self::VaultForbidden { .. } => "vault_forbidden".to_owned(),
             Self::Rows { .. } => "rows_failed".to_owned(),
             Self::Conflict(_) => "conflict".to_owned(),
             Self::Io(_) => "input_output".to_owned(),
@@ -138,6 +163,8 @@ impl Failure {
             }
             Self::Refused { .. }
             | Self::CheckFailed(_)
+            | Self::Foreign { .. }
+            | Self::VaultForbidden { .. }
             | Self::Rows { .. }
             | Self::Conflict(_)
             | Self::Io(_) => return None,

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod exit;
 mod failure;
+mod patience;
 mod run;
 mod table;
 mod terminal;

@@ -22,6 +22,7 @@ const TABLES: &[&str] = &[
     "budgets",
     "tokens",
     "key_versions",
+    "key_tags",
     "alarms",
     "audit_anchors",
     "sealed_settings",

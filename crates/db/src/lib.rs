@@ -21,6 +21,7 @@ pub mod changes;
 pub mod drains;
 pub mod dump;
 pub mod installation;
+pub mod key_tags;
 pub mod key_versions;
 pub mod nodes;
 pub mod operator;

@@ -13,7 +13,7 @@ use crate::{
     AuditAnchor, BudgetRow, Change, Db, DbError, DrainRow, KeyVersionRow, KeyVersionState,
     KnownNode, NewProviderRevocation, NodeRow, ProviderRevocationRow, RetiringKey, Revocation,
     RevocationAcknowledgement, RotationRow, SealedTexts, Tenant, TokenRow, alarms, anchors,
-    budgets, drains, key_versions, nodes, provider_revocations,
+    budgets, drains, key_tags, key_versions, nodes, provider_revocations,
     reading::{Reading, to_number},
     revocations, rotations, tokens, whole,
 };
@@ -110,6 +110,25 @@ pub async fn load_key_versions_of(
     name: &SecretName,
 ) -> Result<Vec<KeyVersionRow>, DbError> {
     key_versions::list_of_owner(db, tokens::tenant_key(name.tenant()), name).await
+}
+
+/// The secrets that have a live version of the value with this tag.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn secrets_with_tag(db: &Db, tag: &[u8; 32]) -> Result<Vec<SecretName>, DbError> {
+    key_tags::secrets_with(db, tag).await
+}
+
+/// Active and retiring versions whose tag was never noted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keys_without_tag(
+    db: &Db,
+    limit: u32,
+) -> Result<Vec<(SecretName, SecretVersion)>, DbError> {
+    key_tags::missing(db, limit).await
 }
 
 /// Moves the last uses of tokens forward; a use that is older than the known one is ignored.

@@ -63,6 +63,8 @@ pub enum AlarmCode {
     UnknownProviderKey,
     /// A provider's cap is nearly reached.
     ProviderCapacity,
+    /// One key is stored for several tenants.
+    SharedKey,
 }
 
 impl AlarmCode {
@@ -98,6 +100,7 @@ impl AlarmCode {
             Self::RotationBreakerOpen => "rotation_breaker_open",
             Self::UnknownProviderKey => "unknown_provider_key",
             Self::ProviderCapacity => "provider_capacity",
+            Self::SharedKey => "shared_key",
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum AuditAction {
     KeyReveal,
     /// A key's value was put.
     KeyPut,
+    /// A key was looked at before it is put: what it would change, and who else has it.
+    KeyCheck,
     /// A key's version was revoked.
     KeyRevoke,
     /// A key was to be replaced, or was.

@@ -176,6 +176,7 @@ pub(crate) const fn action_text(action: AuditAction) -> &'static str {
     match action {
         AuditAction::KeyReveal => "key_reveal",
         AuditAction::KeyPut => "key_put",
+        AuditAction::KeyCheck => "key_check",
         AuditAction::KeyRevoke => "key_revoke",
         AuditAction::KeyRotate => "key_rotate",
         AuditAction::KeyProvision => "key_provision",

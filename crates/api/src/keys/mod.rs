@@ -4,10 +4,11 @@ mod convert;
 
 use axum::Json as Body;
 use diamond_api_types::{
-    KeyVersionResponse, LeaseKeyRequest, LeaseKeyResponse, ListKeyVersionsResponse,
-    ListKeysResponse, PutKeyRequest, RevokeKeyVersionParams, RevokeKeyVersionResponse, words,
+    CheckKeyRequest, CheckKeyResponse, CheckedKey, KeyVersionResponse, LeaseKeyRequest,
+    LeaseKeyResponse, ListKeyVersionsResponse, ListKeysResponse, PutKeyRequest,
+    RevokeKeyVersionParams, RevokeKeyVersionResponse, words,
 };
-use diamond_app::{LeaseRequest, PutKey, RequestContext, RevokeKeyVersion};
+use diamond_app::{CheckKey, LeaseRequest, PutKey, RequestContext, RevokeKeyVersion};
 use diamond_domain::{SecretKind, SecretVersion, ServiceId, TenantId};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -86,6 +87,43 @@ pub async fn lease_key(
         api_key: key.value.into(),
         expires_at: key.expires_at,
         trace_id: key.trace_id,
+    }))
+}
+
+/// Look at a key before it is supplied
+///
+/// Does all that supplying it does, and keeps nothing: an answer says that the key would be taken,
+/// and what it would change. An operator is told which other tenants have the same key.
+#[utoipa::path(
+    post, path = "/api/keys/{service}/{tenantId}/check", tag = "keys", params(KeyPath),
+    request_body = CheckKeyRequest,
+    responses((status = 200, description = "It would be taken.", body = CheckKeyResponse))
+)]
+pub async fn check_key(
+    state: State,
+    Context(context): Context,
+    Path(path): Path<KeyPath>,
+    SecretJson(request): SecretJson<CheckKeyRequest>,
+) -> Result<Body<CheckKeyResponse>, ApiError> {
+    let check = CheckKey {
+        kind: request.kind,
+        value: request.api_key.into_value(),
+        validate: request.validate,
+    };
+    let checked = state
+        .app
+        .check_key(&context, &path.tenant_id, &path.service, check)
+        .await?;
+    Ok(Body(CheckKeyResponse {
+        state: match checked.state {
+            diamond_app::CheckedKey::Absent => CheckedKey::Absent,
+            diamond_app::CheckedKey::Same => CheckedKey::Same,
+            diamond_app::CheckedKey::Other => CheckedKey::Other,
+        },
+        newest_version: checked.newest.map(SecretVersion::get),
+        shared_with: checked
+            .shared_with
+            .map(|tenants| tenants.into_iter().collect()),
     }))
 }
 

@@ -1,16 +1,20 @@
 //! Keys: handed out, put, looked at, revoked.
 
+mod check;
 mod credential;
 mod lease;
 mod put;
 mod revoke;
+mod tags;
 mod view;
 
+pub use check::{CheckKey, CheckedKey, KeyCheck};
 pub use credential::CredentialView;
 pub use lease::{LeaseRequest, LeasedKey};
 pub use put::PutKey;
 pub(crate) use put::fingerprint;
 pub use revoke::RevokeKeyVersion;
+pub use tags::KeyTagger;
 pub use view::KeyVersionView;
 
 use diamond_domain::{SecretKind, SecretName, ServiceId, TenantId};

@@ -77,6 +77,7 @@ impl App {
             .put(&name, &put.value, precondition, &request_id)
             .await?;
         self.activate(ctx, &name, version, &put, request_id).await?;
+        self.note_tag(&name, version, &put.value).await?;
         parts.rotations.supplied(tenant, &name, version).await?;
         self.publish().await?;
         parts.keyring.report(&name, version, health);
@@ -85,7 +86,7 @@ impl App {
 
     /// A customer's key is not one that the platform pays for: whoever was shown the platform's
     /// key cannot bring it back as its own and have its use left out of the bill.
-    async fn check_not_shared(
+    pub(super) async fn check_not_shared(
         &self,
         access: &TenantAccess,
         name: &SecretName,
@@ -159,7 +160,7 @@ impl App {
     }
 
     /// Tries the key at its provider.
-    async fn validate_key(
+    pub(super) async fn validate_key(
         &self,
         service: &ServiceId,
         value: &SecretValue,

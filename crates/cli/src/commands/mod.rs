@@ -38,6 +38,7 @@ pub async fn execute(
         Command::Apply(arguments) => apply::apply(arguments, session, terminal).await,
         Command::Ai(Ai::KeysGet(arguments)) => keys::get(arguments, session, terminal).await,
         Command::Ai(Ai::KeysPut(arguments)) => keys::put(arguments, session, terminal).await,
+        Command::Ai(Ai::KeysImport(arguments)) => keys::import(arguments, session, terminal).await,
         Command::Ai(Ai::KeysList(arguments)) => keys::list(arguments, session, terminal).await,
         Command::Ai(Ai::KeysRevoke(arguments)) => keys::revoke(arguments, session, terminal).await,
         Command::Ai(Ai::KeysRotate(arguments)) => {

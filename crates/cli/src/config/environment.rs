@@ -11,6 +11,8 @@ pub struct Environment {
     pub url: Option<String>,
     /// `DIAMOND_TOKEN`.
     pub token: Option<Zeroizing<String>>,
+    /// `BAO_TOKEN`, else `VAULT_TOKEN`: for `ai keys:import` alone.
+    pub vault_token: Option<Zeroizing<String>>,
     /// `DIAMOND_PROFILE`.
     pub profile: Option<String>,
     /// `DIAMOND_CA_FILE`.
@@ -24,6 +26,7 @@ impl std::fmt::Debug for Environment {
         f.debug_struct("Environment")
             .field("url", &self.url)
             .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("vault_token", &self.vault_token.as_ref().map(|_| "…"))
             .field("profile", &self.profile)
             .field("ca_file", &self.ca_file)
             .field("config_file", &self.config_file)
@@ -42,6 +45,9 @@ impl Environment {
         Self {
             url: variable("DIAMOND_URL"),
             token: variable("DIAMOND_TOKEN").map(Zeroizing::new),
+            vault_token: variable("BAO_TOKEN")
+                .or_else(|| variable("VAULT_TOKEN"))
+                .map(Zeroizing::new),
             profile: variable("DIAMOND_PROFILE"),
             ca_file: variable("DIAMOND_CA_FILE").map(PathBuf::from),
             config_file: config.map(|folder| folder.join("diamond").join("config.toml")),

@@ -14,6 +14,7 @@ mod anchors;
 mod budgets;
 mod cancelling;
 mod changes;
+mod key_tags;
 mod key_versions;
 mod opening;
 mod rotations;

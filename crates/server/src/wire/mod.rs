@@ -13,8 +13,8 @@ use anyhow::Context as _;
 use diamond_admission::Admission;
 use diamond_api::{ApiSettings, ApiState, MetricsHandle};
 use diamond_app::{
-    AlarmRecorder, App, AppParts, FirstStart, Outbound, RefusalRecorder, RotationParts, Rotations,
-    Snapshot, Witnesses, bootstrap,
+    AlarmRecorder, App, AppParts, FirstStart, KeyTagger, Outbound, RefusalRecorder, RotationParts,
+    Rotations, Snapshot, Witnesses, bootstrap,
 };
 use diamond_db::Db;
 use diamond_domain::{Alarm, AlarmCode, AlarmSink, Clock, ServiceId, SystemClock};
@@ -43,6 +43,9 @@ use stores::{open_database, open_journal, open_witnesses};
 const AUDIT_KEY: &str = "audit chain";
 /// What the key that signs its checkpoints is derived for.
 const CHECKPOINT_KEY: &str = "audit checkpoint";
+
+/// What the key is derived for by which the same value is known again.
+const KEY_TAG_KEY: &str = "key tag";
 
 /// What the key is derived for by which an installation knows its backups.
 pub(crate) const BACKUP_KEY: &str = "backup";
@@ -198,6 +201,7 @@ pub(crate) async fn open(
         backups: Arc::new(backups),
         db: db.clone(),
         custody: secrets.clone(),
+        key_tagger: KeyTagger::new(secrets.derive(KEY_TAG_KEY)),
         secrets,
         seal,
         custody_news: Arc::default(),

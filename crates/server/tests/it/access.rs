@@ -132,6 +132,13 @@ fn cases(
             ),
         ),
         (
+            "check_key",
+            case(
+                "/api/keys/openai/own/check",
+                Some(json!({ "apiKey": "sk-access-test", "kind": "dedicated", "validate": false })),
+            ),
+        ),
+        (
             "list_key_versions",
             case("/api/keys/openai/own/versions", None),
         ),

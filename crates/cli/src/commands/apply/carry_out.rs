@@ -1,6 +1,6 @@
 //! Does what the plan says: several tenants at one time, the rows of each in their order.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use diamond_api_types::{CreateTokenResponse, SecretText, TenantStatus, UpdateTenantRequest};
 use diamond_domain::{TenantId, TokenId};
@@ -11,16 +11,7 @@ use super::{
     report::{Outcome, Report},
     token_file::TokenSink,
 };
-use crate::{
-    Terminal,
-    client::{Answer, Client},
-    failure::Failure,
-};
-
-/// How often a server that asks for patience is asked again.
-const TRIES: u32 = 6;
-/// How long the first wait is; each is twice the one before.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+use crate::{Terminal, client::Client, failure::Failure, patience::patiently};
 
 /// A row and what became of it.
 pub struct Done {
@@ -65,21 +56,13 @@ pub async fn carry_out(
             if let Outcome::Failed(failure) = &done.outcome {
                 failed = true;
                 // Without a server or a right to ask, the rest would fail in the same way.
-                stopped |= ends_everything(failure);
+                stopped |= failure.ends_everything();
             }
             report.done(done, terminal)?;
         }
     }
     bar.finish_and_clear();
     Ok(failed)
-}
-
-fn ends_everything(failure: &Failure) -> bool {
-    match failure {
-        Failure::Unreachable { .. } | Failure::Strange { .. } | Failure::Io(_) => true,
-        Failure::Refused { status, .. } => *status == 401,
-        _ => false,
-    }
 }
 
 fn not_tried(plan: TenantPlan) -> impl Iterator<Item = Done> {
@@ -216,23 +199,4 @@ impl Work<'_> {
         patiently(async || self.client.delete(&path, &()).await).await?;
         Ok(())
     }
-}
-
-/// Asks again when the server could not just now.
-///
-/// Only what was refused is repeated: of a request whose answer was lost nobody knows whether it
-/// was carried out, and the next run will see.
-async fn patiently(ask: impl AsyncFn() -> Result<Answer, Failure>) -> Result<Answer, Failure> {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
-        match ask().await {
-            Err(Failure::Refused {
-                status: 429 | 503, ..
-            }) => {}
-            answered => return answered,
-        }
-        tokio::time::sleep(wait).await;
-        wait *= 2;
-    }
-    ask().await
 }

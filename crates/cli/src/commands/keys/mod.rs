@@ -1,11 +1,13 @@
 //! Provider keys.
 
 mod get;
+mod import;
 mod list;
 mod put;
 mod revoke;
 
 pub use get::{GetArguments, get};
+pub use import::{Arguments as ImportArguments, import};
 pub use list::{ListArguments, list};
 pub use put::{PutArguments, put};
 pub use revoke::{RevokeArguments, revoke};
@@ -17,7 +19,7 @@ use diamond_domain::SecretKind;
 use crate::table;
 
 /// The kinds of key that tenants use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
     /// The platform's key for the tenant
     Dedicated,
