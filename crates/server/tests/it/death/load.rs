@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Write as _,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -98,7 +99,8 @@ impl Load {
     pub async fn end(mut self) -> Known {
         let noticed = async { while self.clients.join_next().await.is_some() {} };
         if tokio::time::timeout(NOTICE, noticed).await.is_err() {
-            println!(
+            let _ = writeln!(
+                std::io::stdout(),
                 "report kill: {} clients did not notice that the server is gone",
                 self.clients.len()
             );

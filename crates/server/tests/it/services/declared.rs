@@ -4,7 +4,7 @@ use diamond_test_support::{ServerProcess, binary};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::{rotation::with_input, world::World};
 
 /// A declaration that is right.
 const ACME: &str = r#"name = "acme"
@@ -114,11 +114,9 @@ async fn services_are_listed_with_where_they_come_from() {
     assert_eq!(acme["file"], file.display().to_string());
     assert_eq!(acme["baseUrl"], "https://eu.acme.example");
     assert_eq!(acme["prices"], 1);
-    let shown = world
-        .cli(&token)
-        .args(["ai", "services:list"])
-        .output()
-        .unwrap();
+    let mut shown = world.cli(&token);
+    shown.args(["ai", "services:list"]);
+    let shown = with_input(shown, "").await;
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(
         shown.contains("30-ACME") && shown.contains("18-GROQ"),
@@ -126,30 +124,30 @@ async fn services_are_listed_with_where_they_come_from() {
     );
 
     // A file is checked as the server would at its start, by whoever runs it.
-    let check = |text: &str, token: &str| {
+    let check = async |text: &str, token: &str| {
         std::fs::write(declared.path().join("new.toml"), text).unwrap();
         let path = declared.path().join("new.toml");
         let mut command = world.cli(token);
         command.args(["ai", "services:check"]).arg(path);
-        let output = command.output().unwrap();
+        let output = with_input(command, "").await;
         let said = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), said)
     };
-    let (status, said) = check(ACME, &world.operator);
+    let (status, said) = check(ACME, &world.operator).await;
     assert_eq!(status, Some(0), "{said}");
-    let (status, said) = check(&ACME.replace("\"/v1/chat", "\"v1/chat"), &world.operator);
+    let (status, said) = check(&ACME.replace("\"/v1/chat", "\"v1/chat"), &world.operator).await;
     assert_eq!(status, Some(7), "{said}");
     assert!(
         said.contains("new.toml:22:8: `v1/chat/completions` must begin with `/`"),
         "{said}"
     );
-    let (status, said) = check(&ACME.replace("\"acme\"\n", "\"openai\"\n"), &world.operator);
+    let (status, said) = check(&ACME.replace("\"acme\"\n", "\"openai\"\n"), &world.operator).await;
     assert_eq!(
         (status, said.contains("the program itself")),
         (Some(7), true),
         "{said}"
     );
-    assert_eq!(check(ACME, &token).0, Some(3));
+    assert_eq!(check(ACME, &token).await.0, Some(3));
     let body = json!({ "file": "x", "text": "a".repeat(40_000) });
     let found = world
         .operate(Method::POST, "/api/services/check", body)
