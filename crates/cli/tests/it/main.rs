@@ -166,7 +166,7 @@ async fn a_server_that_is_not_there_has_its_own_status() {
 
 #[tokio::test]
 async fn a_broken_chain_is_a_failed_check_also_for_programs() {
-    let broken = r#"{"ok":false,"outcome":"truncated","entries":null,"brokenAt":null,"endsAt":7,"anchoredAt":9}"#;
+    let broken = r#"{"ok":false,"outcome":"truncated","entries":null,"brokenAt":null,"endsAt":7,"anchoredAt":9,"coverage":{"node":"nod_00000000000000000000000007","notCovered":[]}}"#;
     let server = Server::answering(200, broken).await;
     let people = run(&server, "diamond admin audit:verify", "").await;
     assert_eq!(people.status, ExitStatus::CheckFailed);
