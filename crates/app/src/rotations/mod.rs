@@ -128,7 +128,7 @@ impl std::fmt::Debug for Rotations {
 }
 
 impl Rotations {
-    /// Nothing is worked on before [`Rotations::start`].
+    /// Nothing is worked on before the background work of the use cases begins.
     #[must_use]
     pub fn new(parts: RotationParts, outbound: Outbound) -> Self {
         Self(Arc::new(Inner {
