@@ -198,7 +198,7 @@ async fn sqlite_may_be_held_by_somebody_else() {
     loop {
         let path = "/api/tokens?tenantId=zaxon&limit=100";
         // A database that has just come back may be slow once more.
-        let tokens = change(world, Method::GET, path, Value::Null).await;
+        let tokens = change(&world, Method::GET, path, Value::Null).await;
         let tokens = tokens.with(200);
         let mut tokens = tokens["items"].as_array().unwrap().iter();
         if !tokens.any(|token| token["name"] == "held" && token["lastUsedAt"].is_null()) {
