@@ -1,5 +1,7 @@
 //! Who has let go of a version that retires. Written and read through [`crate::system`].
 
+use std::collections::HashMap;
+
 use diamond_domain::{NodeId, RevocationId, SecretName, SecretVersion};
 use jiff::Timestamp;
 
@@ -62,11 +64,8 @@ pub(crate) async fn retiring(db: &Db, limit: u32) -> Result<Vec<RetiringKey>, Db
     .bind(i64::from(limit))
     .fetch_all(&db.pool)
     .await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let drains = Vec::new();
-        let key = key_versions::read(row)?;
-        found.push(RetiringKey { key, drains });
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
     let words = sqlx::query(
         "SELECT d.* FROM key_drains d
@@ -75,22 +74,24 @@ pub(crate) async fn retiring(db: &Db, limit: u32) -> Result<Vec<RetiringKey>, Db
     )
     .fetch_all(&db.pool)
     .await?;
+    let mut drains: HashMap<(String, u32), Vec<DrainRow>> = HashMap::new();
     for word in &words {
         let word = Reading(word);
-        let (secret, version) = (word.text("secret")?, word.number::<u32>("version")?);
+        let of = (word.text("secret")?, word.number("version")?);
         let drain = DrainRow {
             node: word.parsed("node")?,
             at: word.time("at")?,
             leased_until: word.optional_time("leased_until")?,
         };
-        let of = found.iter_mut().find(|retiring| {
-            retiring.key.version.get() == version && retiring.key.name.to_string() == secret
-        });
-        if let Some(of) = of {
-            of.drains.push(drain);
-        }
+        drains.entry(of).or_default().push(drain);
     }
-    Ok(found)
+    let mut retiring = |row| {
+        let key = key_versions::read(row)?;
+        let of = (key.name.to_string(), key.version.get());
+        let drains = drains.remove(&of).unwrap_or_default();
+        Ok(RetiringKey { key, drains })
+    };
+    rows.iter().map(&mut retiring).collect()
 }
 
 /// Ends a version that retires; with `cut`, everything that still uses it is ended too. `false`

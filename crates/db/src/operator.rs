@@ -7,9 +7,9 @@ use diamond_domain::{
 use jiff::Timestamp;
 
 use crate::{
-    AlarmChange, AlarmRow, AlarmState, BudgetRow, Db, DbError, KeyVersionRow,
-    ProviderRevocationRow, Revocation, RotationRow, Tenant, TokenRow, alarms, budgets,
-    key_versions, provider_revocations, revocations, rotations, tenants, tokens,
+    AlarmChange, AlarmRow, AlarmState, BudgetRow, Db, DbError, KeyVersionRow, Revocation,
+    RotationRow, Tenant, TokenRow, alarms, budgets, key_versions, revocations, rotations, tenants,
+    tokens,
 };
 
 /// All tenants by id.
@@ -145,15 +145,4 @@ pub async fn list_rotations(
     limit: u32,
 ) -> Result<Vec<RotationRow>, DbError> {
     rotations::page(db, None, service, before, limit).await
-}
-
-/// The keys that are still to be ended at their providers, oldest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn list_provider_revocations(
-    db: &Db,
-    limit: u32,
-) -> Result<Vec<ProviderRevocationRow>, DbError> {
-    provider_revocations::open(db, limit).await
 }

@@ -131,18 +131,6 @@ pub(crate) async fn save(db: &Db, row: &ProviderRevocationRow) -> Result<(), DbE
     writing.commit().await
 }
 
-/// What is not over, oldest first.
-pub(crate) async fn open(db: &Db, limit: u32) -> Result<Vec<ProviderRevocationRow>, DbError> {
-    let rows = sqlx::query(
-        "SELECT * FROM provider_revocations WHERE next_at IS NOT NULL
-         ORDER BY created_at, id LIMIT $1",
-    )
-    .bind(i64::from(limit))
-    .fetch_all(&db.pool)
-    .await?;
-    rows.iter().map(read).collect()
-}
-
 /// When the next piece of work is due.
 pub(crate) async fn next_at(db: &Db) -> Result<Option<Timestamp>, DbError> {
     let row = sqlx::query("SELECT MIN(next_at) AS next_at FROM provider_revocations")

@@ -96,7 +96,10 @@ pub trait Provider: Send + Sync {
 
     /// The body to send instead, when metering needs a change to it; every byte that is not part
     /// of the change stays as it is. With a change, the meter must be told.
-    fn prepare_json(&self, route: &Route, facts: &RequestFacts, body: &Bytes) -> Option<Bytes>;
+    fn prepare_json(&self, route: &Route, facts: &RequestFacts, body: &Bytes) -> Option<Bytes> {
+        let _ = (route, facts, body);
+        None
+    }
 
     /// The most that the call can use, as far as that can be told.
     fn ceiling(&self, route: &Route, facts: &RequestFacts, limits: ModelLimits) -> Quantities;

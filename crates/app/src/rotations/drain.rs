@@ -9,7 +9,7 @@ use diamond_usage::AuditAction;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::Rotations;
+use super::{Rotations, Rounds};
 use crate::AppError;
 
 /// How often a node looks what it has let go of.
@@ -22,21 +22,13 @@ const TELL_AFTER: SignedDuration = SignedDuration::from_mins(15);
 impl Rotations {
     /// Says what this node has let go of, and ends what all have, until `stop`.
     pub(crate) async fn watch_drains(self, stop: CancellationToken) {
-        let mut failing = false;
+        let mut rounds = Rounds::of("drains");
         while !stop.is_cancelled() {
             let round = async {
                 self.let_go().await?;
                 self.end_drained().await
             };
-            match round.await {
-                Ok(()) => failing = false,
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(error = %error, cause = ?error, "drains wait");
-                    }
-                    failing = true;
-                }
-            }
+            rounds.ended(round.await);
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = stop.cancelled() => {}

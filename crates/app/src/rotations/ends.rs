@@ -53,15 +53,12 @@ impl Rotations {
                 row.failures += 1;
                 let reason = broken.to_string();
                 tracing::warn!(key = %row.work.id, failures = row.failures, %reason, "a key is not ended yet");
-                if row.failures >= TELL_AFTER {
-                    self.tell(&row, &reason);
-                }
                 row.next_at = match broken {
                     // What no API does is not tried again.
                     Broken::NotPossible(_) => None,
                     _ => Some(self.later(pause(row.failures))),
                 };
-                if row.next_at.is_none() {
+                if row.next_at.is_none() || row.failures >= TELL_AFTER {
                     self.tell(&row, &reason);
                 }
                 row.reason = Some(reason);
@@ -143,16 +140,6 @@ impl Rotations {
                  end it in the console of {service} if this does not pass.",
                 key.unwrap_or_default()
             ),
-        });
-    }
-
-    /// An alarm about a service as a whole.
-    pub(super) fn alarms_raise_service(&self, code: AlarmCode, service: &ServiceId, detail: &str) {
-        self.alarms.raise(Alarm {
-            code,
-            tenant: None,
-            subject: service.to_string(),
-            detail: detail.to_owned(),
         });
     }
 }

@@ -12,7 +12,7 @@ use diamond_usage::AuditAction;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Rotations, mint::lost_key};
+use super::{Rotations, Rounds, mint::lost_key};
 use crate::AppError;
 
 /// How long whoever takes a rotation holds it. Longer than a step takes; who takes longer finds its
@@ -73,7 +73,7 @@ impl From<diamond_secrets::SecretError> for Stumble {
 impl Rotations {
     /// Works until `stop`; what is under way then goes on to its next step.
     pub(crate) async fn work(self, stop: CancellationToken) {
-        let mut failing = false;
+        let mut rounds = Rounds::of("rotations");
         let mut released = false;
         while !stop.is_cancelled() {
             let round = async {
@@ -84,15 +84,7 @@ impl Rotations {
                 self.take().await?;
                 self.end_keys().await
             };
-            match round.await {
-                Ok(()) => failing = false,
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(error = %error, cause = ?error, "rotations wait");
-                    }
-                    failing = true;
-                }
-            }
+            rounds.ended(round.await);
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.0.news.notified() => {}

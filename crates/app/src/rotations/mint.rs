@@ -227,7 +227,7 @@ impl Rotations {
              service refuses good keys, so none is replaced until this is over",
             self.settings.breaker_window.as_secs()
         );
-        self.alarms_raise_service(AlarmCode::RotationBreakerOpen, &service, &detail);
+        self.raise_service(AlarmCode::RotationBreakerOpen, &service, detail.clone());
         row.reason = Some(detail);
         let pause = self.settings.breaker_window / 4;
         self.rest(row, self.later(pause)).await;

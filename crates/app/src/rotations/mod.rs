@@ -21,13 +21,13 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use diamond_db::Db;
 use diamond_domain::{
     Alarm, AlarmCode, AlarmSink as _, Clock, InstallationId, NodeId, RequestId, RotationId,
-    SecretName, SecretVersion,
+    SecretName, SecretVersion, ServiceId,
 };
 use diamond_keyring::Keyring;
 use diamond_providers::Registry;
 use diamond_secrets::SecretStore;
 use diamond_usage::{AuditAction, AuditDraft, AuditOutcome, AuditSink};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -35,7 +35,9 @@ use tokio_util::task::TaskTracker;
 pub use sweep::{SweepReport, SweptKey};
 pub use view::{RotateAll, RotationView};
 
-use crate::{AlarmRecorder, AppError, Outbound, Snapshot, refusals::raise_unwritable};
+use crate::{
+    AlarmRecorder, AppError, Outbound, Snapshot, refusals::raise_unwritable, tokens::lifetime_end,
+};
 
 /// Figures that an operator may change.
 #[derive(Debug, Clone)]
@@ -153,12 +155,10 @@ impl Rotations {
     }
 
     fn later(&self, by: Duration) -> Timestamp {
-        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-        self.clock.now().checked_add(by).unwrap_or(Timestamp::MAX)
+        lifetime_end(self.clock.now(), by)
     }
 
     fn earlier(&self, by: Duration) -> Timestamp {
-        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
         self.clock.now().checked_sub(by).unwrap_or(Timestamp::MIN)
     }
 
@@ -169,6 +169,24 @@ impl Rotations {
             subject: name.to_string(),
             detail,
         });
+    }
+
+    /// The same about a service as a whole.
+    fn raise_service(&self, code: AlarmCode, service: &ServiceId, detail: String) {
+        self.alarms.raise(Alarm {
+            code,
+            tenant: None,
+            subject: service.to_string(),
+            detail,
+        });
+    }
+
+    /// Whether the service has an API that lists keys.
+    fn lists_keys(&self, service: &ServiceId) -> bool {
+        let provider = self.providers.get(service);
+        provider.is_some_and(|provider| {
+            provider.management().is_some() && provider.descriptor().capabilities.list
+        })
     }
 
     /// Whether nothing may be changed outside: this is what a backup brought back.
@@ -206,5 +224,30 @@ impl Rotations {
             return Err(error.into());
         }
         Ok(())
+    }
+}
+
+/// Whether a task's rounds fail: said when it begins, and not each time.
+struct Rounds {
+    task: &'static str,
+    failing: bool,
+}
+
+impl Rounds {
+    const fn of(task: &'static str) -> Self {
+        Self {
+            task,
+            failing: false,
+        }
+    }
+
+    /// Takes in how a round ended.
+    fn ended(&mut self, outcome: Result<(), AppError>) {
+        if let Err(error) = &outcome
+            && !self.failing
+        {
+            tracing::warn!(task = self.task, error = %error, cause = ?error, "work on keys waits");
+        }
+        self.failing = outcome.is_err();
     }
 }

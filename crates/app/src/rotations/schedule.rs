@@ -7,7 +7,7 @@ use diamond_domain::SecretKind;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::Rotations;
+use super::{Rotations, Rounds};
 use crate::AppError;
 
 /// How often it is looked what is old.
@@ -18,18 +18,10 @@ const AT_ONCE: u32 = 200;
 impl Rotations {
     /// Begins what is due, until `stop`.
     pub(crate) async fn schedule(self, stop: CancellationToken) {
-        let mut failing = false;
+        let mut rounds = Rounds::of("schedule");
         let mut swept_at: Option<Timestamp> = None;
         while !stop.is_cancelled() {
-            match self.begin_due(&mut swept_at).await {
-                Ok(()) => failing = false,
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(error = %error, cause = ?error, "the schedule of rotations waits");
-                    }
-                    failing = true;
-                }
-            }
+            rounds.ended(self.begin_due(&mut swept_at).await);
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = stop.cancelled() => {}

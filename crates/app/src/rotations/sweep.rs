@@ -77,11 +77,7 @@ impl Rotations {
             missing: Vec::new(),
             failed: Vec::new(),
         };
-        let lists = self.providers.get(service);
-        let lists = lists.is_some_and(|provider| {
-            provider.management().is_some() && provider.descriptor().capabilities.list
-        });
-        if !lists {
+        if !self.lists_keys(service) {
             return Ok(report);
         }
         for name in system::management_credentials(&self.db, service).await? {
@@ -106,7 +102,7 @@ impl Rotations {
                  `diamond admin provider:sweep {service}` names them; nothing is done to them.",
                 report.unknown_count
             );
-            self.alarms_raise_service(AlarmCode::UnknownProviderKey, service, &detail);
+            self.raise_service(AlarmCode::UnknownProviderKey, service, detail);
         }
         if !report.ended.is_empty() {
             self.ring();

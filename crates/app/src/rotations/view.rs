@@ -292,11 +292,7 @@ impl App {
             .admission
             .operator_access(&ctx.caller, Scope::KeysWrite)?;
         self.check_service(service)?;
-        let provider = parts.providers.get(service);
-        let lists = provider.is_some_and(|provider| {
-            provider.management().is_some() && provider.descriptor().capabilities.list
-        });
-        if !lists {
+        if !parts.rotations.lists_keys(service) {
             return Err(AppError::new(
                 AppErrorKind::Unprocessable,
                 "management_not_supported",

@@ -1,6 +1,6 @@
 //! `ai keys:rotate`, `ai keys:provision`, `ai rotations:list`, `ai rotation:show`.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use clap::Args;
 use diamond_api_types::{
@@ -256,6 +256,8 @@ async fn wait_for_all(
     begun: &mut [RotationResponse],
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
+    let places = begun.iter().enumerate();
+    let places: HashMap<RotationId, usize> = places.map(|(place, one)| (one.id, place)).collect();
     loop {
         let open = begun.iter().filter(|one| is_under_way(one)).count();
         bar.set_position((begun.len() - open) as u64);
@@ -279,8 +281,8 @@ async fn wait_for_all(
             let answer = client.get(&["api", "rotations"], &query).await?;
             let page: ListRotationsResponse = answer.read()?;
             for found in page.items {
-                if let Some(one) = begun.iter_mut().find(|one| one.id == found.id) {
-                    *one = found;
+                if let Some(place) = places.get(&found.id) {
+                    begun[*place] = found;
                 }
             }
             // Newest first: what is older than the oldest open one is over.

@@ -172,25 +172,6 @@ pub(crate) async fn get_of_any(db: &Db, id: RotationId) -> Result<Option<Rotatio
     row.as_ref().map(row::read).transpose()
 }
 
-/// The newest rotation of a tenant's secret.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn newest(
-    db: &Db,
-    tenant: &TenantId,
-    secret: &SecretName,
-) -> Result<Option<RotationRow>, DbError> {
-    let row = sqlx::query(
-        "SELECT * FROM rotations WHERE tenant = $1 AND secret = $2 ORDER BY id DESC LIMIT 1",
-    )
-    .bind(tenant.as_str())
-    .bind(secret.to_string())
-    .fetch_optional(&db.pool)
-    .await?;
-    row.as_ref().map(row::read).transpose()
-}
-
 /// Rotations, newest first: of a tenant or, for `operator.rs`, of all.
 ///
 /// # Errors

@@ -12,7 +12,6 @@ mod routes;
 mod stream;
 mod usage;
 
-use bytes::Bytes;
 use diamond_domain::{Quantities, SecretValue, ServiceId};
 use http::{HeaderMap, Method};
 
@@ -80,10 +79,6 @@ impl Provider for Anthropic {
             body_bytes: form.total_bytes(),
             ..head
         }
-    }
-
-    fn prepare_json(&self, _route: &Route, _facts: &RequestFacts, _body: &Bytes) -> Option<Bytes> {
-        None
     }
 
     fn ceiling(&self, route: &Route, facts: &RequestFacts, limits: ModelLimits) -> Quantities {

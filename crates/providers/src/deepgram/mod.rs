@@ -16,7 +16,6 @@ mod usage;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use diamond_domain::{Quantities, SecretValue, ServiceId, TenantId};
 use http::{HeaderMap, Method};
 
@@ -114,10 +113,6 @@ impl Provider for Deepgram {
             body_bytes: form.total_bytes(),
             ..head
         }
-    }
-
-    fn prepare_json(&self, _route: &Route, _facts: &RequestFacts, _body: &Bytes) -> Option<Bytes> {
-        None
     }
 
     fn ceiling(&self, route: &Route, facts: &RequestFacts, _limits: ModelLimits) -> Quantities {

@@ -13,7 +13,6 @@ mod socket;
 mod stream;
 mod usage;
 
-use bytes::Bytes;
 use diamond_domain::{Quantities, SecretValue, ServiceId};
 use http::{HeaderMap, Method};
 
@@ -81,10 +80,6 @@ impl Provider for ElevenLabs {
         form: &MultipartScan,
     ) -> RequestFacts {
         request::read_multipart(route, head, form)
-    }
-
-    fn prepare_json(&self, _route: &Route, _facts: &RequestFacts, _body: &Bytes) -> Option<Bytes> {
-        None
     }
 
     fn ceiling(&self, route: &Route, facts: &RequestFacts, _limits: ModelLimits) -> Quantities {

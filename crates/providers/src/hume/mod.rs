@@ -14,7 +14,6 @@ mod socket;
 mod stream;
 mod usage;
 
-use bytes::Bytes;
 use diamond_domain::{Quantities, SecretValue, ServiceId};
 use http::{HeaderMap, Method};
 
@@ -89,10 +88,6 @@ impl Provider for Hume {
         form: &MultipartScan,
     ) -> RequestFacts {
         request::read_multipart(head, form)
-    }
-
-    fn prepare_json(&self, _route: &Route, _facts: &RequestFacts, _body: &Bytes) -> Option<Bytes> {
-        None
     }
 
     fn ceiling(&self, route: &Route, facts: &RequestFacts, _limits: ModelLimits) -> Quantities {
